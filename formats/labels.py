@@ -24,7 +24,7 @@ _UNKNOWN = -1
 class LabelTable(msgspec.Struct, frozen=True, kw_only=True):
     """The raw ids of a data set and the classes a network learns. Colours are RGB.
 
-    ``names``, ``colors_rgb``, ``frequencies`` (share of the points of the training data, together 1 to five digits) and ``ignored``
+    ``names``, ``colors_rgb``, ``frequencies`` (shares of the points of the training data) and ``ignored``
     have one entry per training class; class 0 is unlabelled. ``splits`` are sequence numbers.
     """
 
