@@ -1,0 +1,62 @@
+"""What the LiDAR knows of an object that was found in the image: its points, distance and extent."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+# Which point classes may belong to a detected class, where the names differ between label sets (COCO, KITTI and
+# Open Images on the left, SemanticKITTI on the right). A class of the same name always does.
+_POINT_CLASSES = {
+    "bicycle": {"bicyclist"},
+    "bus": {"other-vehicle"},
+    "cyclist": {"bicycle", "bicyclist"},
+    "motorcycle": {"motorcyclist"},
+    "pedestrian": {"person"},
+    "person": {"bicyclist", "motorcyclist"},
+    "person_sitting": {"person"},
+    "tram": {"other-vehicle"},
+    "truck": {"other-vehicle"},
+    "van": {"car", "other-vehicle"},
+}
+
+
+def matching_labels(class_name: str, point_class_names: tuple[str, ...]) -> np.ndarray:
+    """The indices in ``point_class_names`` of the classes that points of a detected ``class_name`` may have."""
+    wanted = class_name.strip().lower()
+    accepted = {wanted} | _POINT_CLASSES.get(wanted, set())
+    return np.array([i for i, name in enumerate(point_class_names) if name.lower() in accepted], np.intp)
+
+
+def foreground(ranges_m: np.ndarray, *, gap_m: float = 1.0, min_share: float = 0.2) -> np.ndarray:
+    """Mask of the points that belong to the object in front, among all points seen through one image box.
+
+    A box also shows what is behind its object, and now and then a twig before it. Sorted by range, the points fall into
+    clusters with more than ``gap_m`` between them; the nearest cluster that holds at least ``min_share`` of the points
+    is the object, or the largest one where none holds that much. ``ranges_m``: ``[K]``, K ≥ 1; returns bool ``[K]``.
+    """
+    order = np.argsort(ranges_m, kind="stable")
+    starts = np.flatnonzero(np.diff(ranges_m[order]) > gap_m) + 1
+    bounds = np.concatenate(([0], starts, [len(order)]))
+    sizes = np.diff(bounds)
+    large_enough = sizes >= math.ceil(min_share * len(order))
+    chosen = int(np.argmax(large_enough)) if large_enough.any() else int(np.argmax(sizes))
+    mask = np.zeros(len(order), bool)
+    mask[order[bounds[chosen] : bounds[chosen + 1]]] = True
+    return mask
+
+
+def points_in_box(
+    points: np.ndarray, pixels: np.ndarray, labels: np.ndarray, box: np.ndarray, accepted_labels: np.ndarray
+) -> np.ndarray:
+    """The points ``[K, 3]`` of the object in an image box ``x1 y1 x2 y2``; K is 0 where the LiDAR has none.
+
+    Of the points in the box, those with one of ``accepted_labels`` are taken if there are any, else all of them: a
+    wrong label must not hide an object. Of these, the :func:`foreground`.
+    """
+    inside = (pixels[:, 0] >= box[0]) & (pixels[:, 0] <= box[2]) & (pixels[:, 1] >= box[1]) & (pixels[:, 1] <= box[3])
+    index = np.flatnonzero(inside)  # NaN pixels compare false
+    of_class = index[np.isin(labels[index], accepted_labels)]
+    xyz = points[of_class if len(of_class) else index, :3]
+    return xyz[foreground(np.linalg.norm(xyz, axis=1))] if len(xyz) else xyz
