@@ -1,0 +1,323 @@
+"""The graph file: which nodes run, what each takes from whom, and how. All of it is checked before a process starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from errors import UserError
+from pipeline.graph_checks import (
+    GraphNode,
+    check_data,
+    check_endpoints,
+    check_inputs,
+    check_keys,
+    find_nodes,
+    left_out,
+    read_entries,
+    topological_order,
+)
+from pipeline.graph_endpoints import is_local
+from pipeline.graph_entries import InputEntry, InputSyncEntry, NodeEntry, Policy, PublishEntry, Restart, SyncEntry
+from pipeline.graph_file import read_document
+from pipeline.node import load_node_class, node_signature
+
+__all__ = [
+    "Edge",
+    "Graph",
+    "InputSync",
+    "LeftOut",
+    "NodeSpec",
+    "Publish",
+    "Restart",
+    "load_graph",
+    "mermaid",
+    "process_groups",
+]
+
+QUEUE = {"latest": 1, "all": 4}
+TIMEOUT_MS = 500.0
+
+
+class Edge(Struct, frozen=True, kw_only=True):
+    """``target``'s input ``input`` takes the output of ``source``. ``queue``: messages its outbox holds."""
+
+    source: str
+    target: str
+    input: str
+    policy: Policy
+    queue: int
+
+
+class InputSync(Struct, frozen=True, kw_only=True):
+    """How an input is matched to the primary one, in sensor time. ``period_ns``: from one message to the next."""
+
+    tolerance_ns: int
+    offset_ns: int = 0
+    period_ns: int | None = None
+
+
+class Publish(Struct, frozen=True, kw_only=True):
+    """An endpoint for consumers outside the graph. The run starts once ``wait_for`` of them are connected."""
+
+    bind: str
+    policy: Policy
+    queue: int = 8
+    wait_for: int = 0
+    stall_timeout_s: float = 10.0
+    curve: bool = False
+
+
+class NodeSpec(Struct, frozen=True, kw_only=True):
+    """One node, ready to start. ``type``: ``package.module:Class``; ``params``: all of the constructor's arguments.
+
+    ``sync`` has the connected inputs of ``process()`` other than the primary one. ``sync_timeout_ns`` None: a set waits
+    until each of its inputs has come, has been passed or has ended.
+    """
+
+    name: str
+    type: str
+    params: dict[str, Any]
+    placement: Literal["process", "thread"] = "process"
+    transport: Literal["ipc", "tcp"] = "ipc"
+    bind: str | None = None
+    curve: bool = False
+    deadline_ns: int | None = None
+    hang_timeout_s: float = 10.0
+    restart: Restart = Restart()
+    sync_timeout_ns: int | None = None
+    sync: dict[str, InputSync] = {}
+    publish: Publish | None = None
+
+
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """A node of the file that does not run here, and why."""
+
+    node: str
+    reason: str
+
+
+class Graph(Struct, frozen=True, kw_only=True):
+    """A checked graph, with ``nodes`` in topological order.
+
+    ``resolved`` is the same graph as a graph file's plain data, every default, override and variable filled in and the
+    nodes that are left out gone: saved as YAML, it loads as this graph.
+    """
+
+    name: str
+    description: str
+    nodes: dict[str, NodeSpec]
+    edges: list[Edge]
+    left_out: list[LeftOut]
+    resolved: dict[str, Any]
+
+
+def load_graph(
+    path: Path,
+    *,
+    values: Mapping[str, str],
+    overrides: Sequence[str] = (),
+    default_policy: Policy,
+    node_package: str = "nodes",
+    check_nodes: bool = True,
+) -> Graph:
+    """Read and check a graph file.
+
+    ``values``: what ``${data}``, ``${out}`` and ``${root}`` stand for (``root``: this project, unless given).
+    ``overrides``: ``nodes.segmentation.params.knn=0``. ``default_policy``: of edges and published outputs that do not
+    name one, where the graph does not either. ``node_package`` holds the node types with short names. ``check_nodes``:
+    also call each class's ``check()``, which looks at files; optional nodes whose data is absent are then left out.
+
+    Raises :class:`errors.UserError` with up to five problems, each on a line of its own with file and path.
+    """
+    values = {"root": str(Path(__file__).resolve().parent.parent), **values}
+    document, problems = read_document(path, values, overrides)
+    graph, entries = read_entries(document, problems)
+    nodes = find_nodes(entries, node_package, problems)
+    for name, node in nodes.items():
+        check_keys(name, node, problems)
+        check_inputs(name, node, entries.keys(), nodes, problems)
+    check_endpoints(nodes, problems)
+    order = topological_order(nodes, problems)
+    absent = check_data(nodes, problems) if check_nodes else {}
+    problems.raise_if_any()
+
+    reasons = left_out(order, nodes, absent)
+    kept = {name: nodes[name] for name in order if name not in reasons}
+    if not kept:
+        why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise UserError(f"{path}: nothing is left to run: {why}")
+    filled = {name: _fill(node, kept, graph.policy, default_policy) for name, node in kept.items()}
+    return Graph(
+        name=graph.name or path.stem,
+        description=graph.description,
+        nodes={name: _spec(name, entry) for name, entry in filled.items()},
+        edges=[edge for name, entry in filled.items() for edge in _edges(name, entry)],
+        left_out=[LeftOut(node=name, reason=reason) for name, reason in reasons.items()],
+        resolved={
+            "name": graph.name or path.stem,
+            "description": graph.description,
+            "nodes": {name: msgspec.to_builtins(entry) for name, entry in filled.items()},
+        },
+    )
+
+
+# Resolving: what a file may leave out is filled in, in the file's own terms; then milliseconds become nanoseconds.
+
+
+def _fill(
+    node: GraphNode, kept: Mapping[str, GraphNode], graph_policy: Policy | None, default_policy: Policy
+) -> NodeEntry:
+    """The node's entry with nothing left open. Inputs from nodes that are not ``kept`` are gone."""
+    entry, fallback = node.entry, graph_policy or default_policy
+    inputs = {key: _fill_input(entry.inputs[key], fallback) for key, source in node.sources().items() if source in kept}
+    # A run as fast as its slowest node has no measure of lateness: a set then waits for its inputs, and loses none.
+    waits = default_policy == "all" and all(item.policy == "all" for item in inputs.values())
+    bind, publish = entry.bind, entry.publish
+    if publish is not None:
+        curve = publish.curve or not is_local(publish.bind)
+        publish = msgspec.structs.replace(publish, policy=publish.policy or fallback, curve=curve)
+    is_sink = node.type.signature.output is None
+    return msgspec.structs.replace(
+        entry,
+        type=node.type.path,
+        params=node.params,
+        inputs=inputs,
+        sync=_fill_sync(entry.sync or SyncEntry(), list(inputs)[1:], waits),
+        publish=publish,
+        transport=None if is_sink else bind.partition(":")[0] if bind else entry.transport or "ipc",
+        curve=None if is_sink else bool(entry.curve) or (bind is not None and not is_local(bind)),
+    )
+
+
+def _fill_input(written: str | InputEntry, fallback: Policy) -> InputEntry:
+    entry = InputEntry(from_=written) if isinstance(written, str) else written
+    policy = entry.policy or fallback
+    return InputEntry(from_=entry.from_, policy=policy, queue=entry.queue or QUEUE[policy])
+
+
+def _fill_sync(sync: SyncEntry, others: list[str], waits: bool) -> SyncEntry | None:
+    """``others``: the connected inputs that are matched to the primary one."""
+    if not others:
+        return None
+    per_input = {}
+    for name in others:
+        own = sync.per_input.get(name, InputSyncEntry())
+        tolerance_ms = sync.tolerance_ms if own.tolerance_ms is None else own.tolerance_ms
+        per_input[name] = msgspec.structs.replace(own, tolerance_ms=tolerance_ms)
+    timeout_ms = sync.timeout_ms
+    if timeout_ms is UNSET:
+        timeout_ms = None if waits else TIMEOUT_MS
+    return SyncEntry(tolerance_ms=sync.tolerance_ms, timeout_ms=timeout_ms, per_input=per_input)
+
+
+def _ns(milliseconds: float) -> int:
+    return round(milliseconds * 1e6)
+
+
+def _optional_ns(milliseconds: float | UnsetType | None) -> int | None:
+    return _ns(milliseconds) if isinstance(milliseconds, float) else None
+
+
+def _spec(name: str, entry: NodeEntry) -> NodeSpec:
+    """A filled entry in the runtime's units."""
+    sync = entry.sync
+    return NodeSpec(
+        name=name,
+        type=entry.type,
+        params=entry.params,
+        placement=entry.placement,
+        transport=entry.transport or "ipc",
+        bind=entry.bind,
+        curve=bool(entry.curve),
+        deadline_ns=_optional_ns(entry.deadline_ms),
+        hang_timeout_s=entry.hang_timeout_s,
+        restart=entry.restart,
+        sync_timeout_ns=_optional_ns(sync.timeout_ms) if sync else None,
+        sync={key: _input_sync(item) for key, item in sync.per_input.items()} if sync else {},
+        publish=_publish(entry.publish) if entry.publish else None,
+    )
+
+
+def _input_sync(entry: InputSyncEntry) -> InputSync:
+    return InputSync(
+        tolerance_ns=_ns(entry.tolerance_ms or 0.0),
+        offset_ns=_ns(entry.offset_ms),
+        period_ns=_optional_ns(entry.period_ms),
+    )
+
+
+def _publish(entry: PublishEntry) -> Publish:
+    return Publish(
+        bind=entry.bind,
+        policy=entry.policy or "latest",
+        queue=entry.queue,
+        wait_for=entry.wait_for,
+        stall_timeout_s=entry.stall_timeout_s,
+        curve=bool(entry.curve),
+    )
+
+
+def _edges(target: str, entry: NodeEntry) -> list[Edge]:
+    return [
+        Edge(source=item.from_, target=target, input=key, policy=item.policy or "latest", queue=item.queue or 1)
+        for key, item in entry.inputs.items()
+        if isinstance(item, InputEntry)  # all of them, once filled
+    ]
+
+
+def process_groups(graph: Graph) -> list[list[str]]:
+    """Which nodes share a process: ``thread`` nodes along edges between them; each other node has one of its own."""
+    group = {name: [name] for name in graph.nodes}
+    for edge in graph.edges:
+        both = graph.nodes[edge.source], graph.nodes[edge.target]
+        if all(node.placement == "thread" for node in both) and group[edge.source] is not group[edge.target]:
+            joined = group[edge.source] + group[edge.target]
+            group.update(dict.fromkeys(joined, joined))
+    order = list(graph.nodes)
+    return [sorted(group[name], key=order.index) for name in order if min(group[name], key=order.index) == name]
+
+
+def mermaid(graph: Graph) -> str:
+    """The graph as a Mermaid flowchart: nodes with their class, edges with message type and policy, processes that
+    several nodes share as boxes, published outputs, and what is left out."""
+    lines = ["flowchart LR"]
+    for number, names in enumerate(process_groups(graph)):
+        shapes = [_shape(graph.nodes[name]) for name in names]
+        if len(shapes) == 1:
+            lines.append(f"    {shapes[0]}")
+        else:
+            lines.append(f'    subgraph process_{number} ["one process"]')
+            lines += [f"        {shape}" for shape in shapes]
+            lines.append("    end")
+    for edge in graph.edges:
+        carries = f"{_output(graph.nodes[edge.source])}<br/>{edge.policy}, queue {edge.queue}"
+        lines.append(f'    n_{edge.source} -->|"{carries}"| n_{edge.target}')
+    for name, node in graph.nodes.items():
+        if node.publish is not None:
+            bind = node.publish.bind.replace('"', "#quot;")
+            lines.append(f'    n_{name} -.->|"{_output(node)}<br/>{node.publish.policy}"| p_{name}(["{bind}"])')
+    for absent in graph.left_out:
+        reason = absent.reason.replace('"', "#quot;")
+        lines.append(f'    n_{absent.node}["{absent.node}<br/>left out: {reason}"]:::left_out')
+    if graph.left_out:
+        lines.append("    classDef left_out stroke-dasharray: 4 4")
+    return "\n".join(lines) + "\n"
+
+
+def _shape(node: NodeSpec) -> str:
+    """A node's box: rounded for a source, plain for processing, slanted for a sink. ``n_`` keeps ``end`` a name."""
+    signature = node_signature(load_node_class(node.type))
+    label = f'"{node.name}<br/>{node.type.partition(":")[2]}"'
+    if signature.is_source:
+        return f"n_{node.name}({label})"
+    return f"n_{node.name}[/{label}/]" if signature.output is None else f"n_{node.name}[{label}]"
+
+
+def _output(node: NodeSpec) -> str:
+    output = node_signature(load_node_class(node.type)).output
+    return output.__name__ if output else ""
