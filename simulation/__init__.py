@@ -1,0 +1,1 @@
+"""A procedural street that yields KITTI-format drives with full ground truth."""
