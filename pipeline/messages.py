@@ -1,8 +1,8 @@
 """The typed messages that travel between nodes.
 
 A message is a small frozen struct: a :class:`Header` and named fields, some of them NumPy arrays. Arrays are annotated
-with their dtype and shape (``Float32["N", 4]``); names in a shape must agree within one message. The codec checks them
-when it encodes and when it decodes, so a node may rely on them. Arrays that arrive are read-only views.
+with their dtype and shape (``Annotated[np.ndarray, float32("N", 4)]``); names in a shape must agree within one message.
+The codec checks them when it encodes and when it decodes, so a node may rely on them. Arrays that arrive are read-only.
 
 Units: stamps in integer nanoseconds of sensor time; hop times in nanoseconds of the host's monotonic clock; metres;
 pixels of the original image.
@@ -29,19 +29,24 @@ class ArraySpec:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
 
 
-class _ArrayType:
-    """``Float32["N", 4]`` → ``Annotated[np.ndarray, ArraySpec("float32", ("N", 4))]``."""
-
-    def __init__(self, dtype: str) -> None:
-        self.dtype = dtype
-
-    def __getitem__(self, shape: Any) -> Any:
-        shape = shape if isinstance(shape, tuple) else (shape,)
-        return Annotated[np.ndarray, ArraySpec(self.dtype, shape)]
+def float32(*shape: int | str) -> ArraySpec:
+    """``Annotated[np.ndarray, float32("N", 4)]``: an array field of that dtype and shape."""
+    return ArraySpec("float32", shape)
 
 
-Float32, Float64 = _ArrayType("float32"), _ArrayType("float64")
-UInt8, UInt16, Int32 = _ArrayType("uint8"), _ArrayType("uint16"), _ArrayType("int32")
+def float64(*shape: int | str) -> ArraySpec:
+    """See :func:`float32`."""
+    return ArraySpec("float64", shape)
+
+
+def uint8(*shape: int | str) -> ArraySpec:
+    """See :func:`float32`."""
+    return ArraySpec("uint8", shape)
+
+
+def int32(*shape: int | str) -> ArraySpec:
+    """See :func:`float32`."""
+    return ArraySpec("int32", shape)
 
 
 class Hop(msgspec.Struct, frozen=True):
@@ -81,7 +86,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class LidarScan(Message, frozen=True, kw_only=True):
     """One sweep of a LiDAR. ``points``: x forward, y left, z up in metres, remission 0..1."""
 
-    points: Float32["N", 4]
+    points: Annotated[np.ndarray, float32("N", 4)]
 
 
 class RangeImage(Message, frozen=True, kw_only=True):
@@ -92,9 +97,9 @@ class RangeImage(Message, frozen=True, kw_only=True):
     ``point_range`` is each point's range in metres (0 where not projected).
     """
 
-    image: Float32[5, "H", "W"]
-    point_pixel: Int32["N"]
-    point_range: Float32["N"]
+    image: Annotated[np.ndarray, float32(5, "H", "W")]
+    point_pixel: Annotated[np.ndarray, int32("N")]
+    point_range: Annotated[np.ndarray, float32("N")]
 
 
 class CameraFrame(Message, frozen=True, kw_only=True):
@@ -104,14 +109,14 @@ class CameraFrame(Message, frozen=True, kw_only=True):
     recording has no calibration. Row 3 gives the depth in metres along the optical axis.
     """
 
-    image: UInt8["H", "W", 3]
-    lidar_to_image: Float64[3, 4] | None = None
+    image: Annotated[np.ndarray, uint8("H", "W", 3)]
+    lidar_to_image: Annotated[np.ndarray, float64(3, 4)] | None = None
 
 
 class SemanticScan(Message, frozen=True, kw_only=True):
     """A class per point, in the order of the scan's points. ``class_names`` and ``class_colors`` (RGB) index it."""
 
-    labels: UInt8["N"]
+    labels: Annotated[np.ndarray, uint8("N")]
     class_names: tuple[str, ...]
     class_colors: tuple[tuple[int, int, int], ...]
 
@@ -119,26 +124,26 @@ class SemanticScan(Message, frozen=True, kw_only=True):
 class Detections(Message, frozen=True, kw_only=True):
     """Boxes x1 y1 x2 y2 in pixels of the original frame."""
 
-    boxes: Float32["K", 4]
-    scores: Float32["K"]
-    class_ids: Int32["K"]
+    boxes: Annotated[np.ndarray, float32("K", 4)]
+    scores: Annotated[np.ndarray, float32("K")]
+    class_ids: Annotated[np.ndarray, int32("K")]
     class_names: tuple[str, ...]
 
 
 class Tracks(Message, frozen=True, kw_only=True):
     """Boxes that carry an identity over time."""
 
-    boxes: Float32["K", 4]
-    scores: Float32["K"]
-    class_ids: Int32["K"]
-    track_ids: Int32["K"]
+    boxes: Annotated[np.ndarray, float32("K", 4)]
+    scores: Annotated[np.ndarray, float32("K")]
+    class_ids: Annotated[np.ndarray, int32("K")]
+    track_ids: Annotated[np.ndarray, int32("K")]
     class_names: tuple[str, ...]
 
 
 class SnippetFeatures(Message, frozen=True, kw_only=True):
     """Features of the video snippet [start_s, end_s)."""
 
-    features: Float32["D"]
+    features: Annotated[np.ndarray, float32("D")]
     start_s: float
     end_s: float
 
@@ -190,12 +195,12 @@ class FusedFrame(Message, frozen=True, kw_only=True):
     BGR from the image and ``pixels`` its image coordinates (u, v); NaN (and colour 0) where the point is not in view.
     """
 
-    points: Float32["N", 4]
-    labels: UInt8["N"]
+    points: Annotated[np.ndarray, float32("N", 4)]
+    labels: Annotated[np.ndarray, uint8("N")]
     class_names: tuple[str, ...] = ()
     class_colors: tuple[tuple[int, int, int], ...] = ()
-    colors: UInt8["N", 3] | None = None
-    pixels: Float32["N", 2] | None = None
+    colors: Annotated[np.ndarray, uint8("N", 3)] | None = None
+    pixels: Annotated[np.ndarray, float32("N", 2)] | None = None
     objects: tuple[FusedObject, ...] = ()
     proposals: tuple[ActionProposal, ...] = ()
     inputs: tuple[InputStatus, ...] = ()

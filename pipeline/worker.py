@@ -1,0 +1,234 @@
+"""A worker process: ``python -m pipeline.worker`` with its task as one JSON line on standard input.
+
+The main thread is the control thread: it listens to the supervisor, sends heartbeats, and never runs a node's code.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import Any, Literal
+
+import msgspec
+import zmq
+
+from errors import UserError
+from pipeline import control
+from pipeline.clock import now_ns
+from pipeline.control import NodeTask, WorkerTask
+from pipeline.links import InputLink, NodeLinks, OutsidePublish, inproc_endpoint
+from pipeline.node import load_node_class, node_signature
+from pipeline.orphans import die_with_parent
+from pipeline.outbox import Outbox
+from pipeline.runner import NodeRunner, ProcessRunner, RunnerEvents, SourceRunner
+from pipeline.security import start_authenticator
+
+BEAT_INTERVAL_NS = 200_000_000
+CONTROL_POLL_MS = 20
+SWITCH_INTERVAL_S = 0.0005  # an I/O thread must not wait 5 ms for the interpreter lock
+
+EXIT_CRASH = 70  # EX_SOFTWARE: a node cannot go on and may be restarted
+EXIT_REFUSED = 78  # EX_CONFIG: a restart would not help
+
+
+class Worker:
+    """The nodes of one process and their conversation with the supervisor."""
+
+    def __init__(self, task: WorkerTask) -> None:
+        self.task = task
+        self._context = zmq.Context()
+        self._lock = threading.Lock()  # the control socket is written by compute threads too
+        self._control = control.control_socket(self._context, zmq.DEALER)
+        self._control.routing_id = f"{task.process}/{task.incarnation}".encode()
+        self._control.connect(task.control_endpoint)
+        needs_curve = any(node.curve or (node.publish and node.publish.curve) for node in task.nodes)
+        self._authenticator = (
+            start_authenticator(self._context, task.keys) if needs_curve and task.keys is not None else None
+        )
+        self._events = RunnerEvents(opened=self._on_opened, failed=self._on_failed, done=self._on_done)
+        self._runners: dict[str, NodeRunner] = {}
+        self._awaiting_consumers: dict[str, int | None] = {}
+        self._running = set(node.name for node in task.nodes)
+        self._exit_code: int | None = None
+
+    def run(self) -> int:
+        """Serve until every node is done, one has failed, or the supervisor says quit. Returns the exit code."""
+        try:
+            self._send(control.Bound(self._build()))
+            self._serve()
+        except UserError as error:
+            self._send(control.Failed(self._node_at_fault, str(error), "user"))
+            self._exit_code = EXIT_REFUSED
+        except Exception as error:
+            traceback.print_exc()
+            self._send(control.Failed(self._node_at_fault, f"{type(error).__name__}: {error}", "crash"))
+            self._exit_code = EXIT_CRASH
+        self._close()
+        return self._exit_code or 0
+
+    # -- set-up -------------------------------------------------------------------------------------------------------
+
+    def _build(self) -> dict[str, str]:
+        """Construct every node and bind its output; returns the endpoints."""
+        endpoints = {}
+        for task in self.task.nodes:
+            self._node_at_fault = task.name
+            links = self._links(task)
+            if task.outputs or task.publish:
+                endpoints[task.name] = links.bind(task.endpoint, curve=task.curve, inproc=len(self.task.nodes) > 1)
+            runner_class = SourceRunner if node_signature(load_node_class(task.type)).is_source else ProcessRunner
+            self._runners[task.name] = runner_class(task, links, self._events)
+        return endpoints
+
+    def _links(self, task: NodeTask) -> NodeLinks:
+        types = {given.name: given.type for given in node_signature(load_node_class(task.type)).inputs}
+        inputs = [
+            InputLink(spec.name, spec.publisher, types[spec.name], spec.policy, spec.queue, spec.curve)
+            for spec in task.inputs
+        ]
+        outboxes = [Outbox(f"{task.name} -> {out.consumer}", out.policy, out.queue) for out in task.outputs]
+        publish = None if task.publish is None else msgspec.convert(task.publish, OutsidePublish, from_attributes=True)
+        return NodeLinks(
+            task.name,
+            self._context,
+            inputs=inputs,
+            outboxes=outboxes,
+            publish=publish,
+            keys=self.task.keys,
+            incarnation=self.task.incarnation,
+        )
+
+    # -- the control loop ---------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        next_beat_ns = 0
+        while self._exit_code is None and self._running:
+            if self._control.poll(CONTROL_POLL_MS):
+                self._obey(control.to_worker_decoder.decode(self._control.recv()))
+            self._report_ready()
+            if now_ns() >= next_beat_ns:
+                self._beat()
+                next_beat_ns = now_ns() + BEAT_INTERVAL_NS
+
+    def _obey(self, order: control.ToWorker) -> None:
+        match order:
+            case control.Connect(endpoints, finished):
+                if len(self._runners) > 1:
+                    endpoints = {**endpoints, **{name: inproc_endpoint(name) for name in self._runners}}
+                for runner in self._runners.values():
+                    runner.links.connect(endpoints, finished)
+                    runner.links.start()
+                    runner.launch()
+            case control.Start(clock):
+                for runner in self._runners.values():
+                    runner.start(clock)
+            case control.StopSources():
+                for runner in self._runners.values():
+                    runner.stop_source()
+            case control.PeerRestarted(node, endpoint):
+                for runner in self._runners.values():
+                    runner.links.reconnect(node, endpoint)
+            case control.PeerGone(node, for_good):
+                self._peer_gone(node, for_good=for_good)
+            case control.Quit():
+                self._exit_code = 0
+
+    def _peer_gone(self, node: str, *, for_good: bool) -> None:
+        for runner in self._runners.values():
+            if for_good:
+                runner.links.publisher_gone(node)
+            for edge in runner.links.outboxes:
+                if edge.partition(" -> ")[2].partition(".")[0] == node:
+                    runner.links.consumer_died(edge, for_good=for_good)
+
+    def _report_ready(self) -> None:
+        for name, first_stamp_ns in list(self._awaiting_consumers.items()):
+            if self._runners[name].links.connected:
+                del self._awaiting_consumers[name]
+                self._send(control.Ready(name, first_stamp_ns))
+
+    def _beat(self) -> None:
+        self._send(control.Beat([runner.beat() for runner in self._runners.values()]))
+
+    def _send(self, message: control.FromWorker) -> None:
+        with self._lock:
+            self._control.send(control.encode(message))
+
+    # -- called by the compute threads --------------------------------------------------------------------------------
+
+    def _on_opened(self, node: str, first_stamp_ns: int | None) -> None:
+        self._awaiting_consumers[node] = first_stamp_ns
+
+    def _on_failed(self, node: str, text: str, kind: Literal["user", "stalled", "crash"]) -> None:
+        self._send(control.Failed(node, text, kind))
+        self._exit_code = EXIT_CRASH if kind == "crash" else EXIT_REFUSED
+
+    def _on_done(self, node: str) -> None:
+        self._send(control.Beat([self._runners[node].beat()]))
+        self._send(control.Done(node))
+        self._running.discard(node)
+
+    def _close(self) -> None:
+        for runner in self._runners.values():
+            runner.abort()
+        for runner in self._runners.values():
+            runner.join(timeout_s=2.0)
+            runner.links.close()
+        if self._runners:
+            self._beat()
+        if self._authenticator is not None:
+            self._authenticator.stop()
+        self._control.close()
+        self._context.term()
+
+
+class _Forward(logging.Handler):
+    """Sends what nodes log to the supervisor: warnings and errors always, infos of the project's own packages."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(logging.INFO)
+        self._worker = worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        node = threading.current_thread().name.removesuffix("-io")
+        if node in self._worker._runners:
+            self._worker._send(control.Said(node, record.levelname, record.getMessage()))
+
+
+def main() -> int:
+    """Read the task, run it. The exit code is for the supervisor."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    task = msgspec.json.decode(_read_line(0), type=WorkerTask)
+    die_with_parent(task.supervisor_pid)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    sys.path[:0] = [entry for entry in task.python_path if entry not in sys.path]
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    worker = Worker(task)
+    logging.getLogger().addHandler(_Forward(worker))
+    return worker.run()
+
+
+def _read_line(descriptor: int) -> bytes:
+    """One line, unbuffered: what follows in the pipe belongs to the parent watch."""
+    chunks: list[bytes] = []
+    while not (chunks and chunks[-1].endswith(b"\n")):
+        chunk = os.read(descriptor, 65536)
+        if not chunk:
+            raise SystemExit("no task on standard input; this module is started by the supervisor")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _exit(code: int) -> Any:
+    # A node's library may hold threads that never end (a camera driver); all that matters is closed by now.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _exit(main())
