@@ -1,0 +1,242 @@
+"""The manifest of an exported model, ``model.json`` beside the graph: what it takes and gives, and who made it."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from errors import UserError
+
+MANIFEST_NAME = "model.json"
+FORMAT_VERSION = 1
+
+
+class Tensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An input or output of the graph. A size is a number, a name (the same wherever it is repeated) or null (any)."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+    def __post_init__(self) -> None:
+        try:
+            canonical = np.dtype(self.dtype).name
+        except TypeError:
+            canonical = ""
+        if self.dtype != canonical:
+            raise ValueError(f"tensor {self.name!r}: {self.dtype!r} is not the name of a NumPy dtype such as 'float32'")
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every size is a number."""
+        return all(isinstance(size, int) for size in self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype}[{', '.join('?' if s is None else str(s) for s in self.shape)}]"
+
+
+class Normalisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Per channel: ``(value - mean) / std``, before the graph."""
+
+    means: tuple[float, ...]
+    stds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.means) != len(self.stds):
+            raise ValueError(f"normalisation has {len(self.means)} means but {len(self.stds)} stds")
+        if not all(math.isfinite(v) for v in self.means) or not all(math.isfinite(v) and v > 0 for v in self.stds):
+            raise ValueError("normalisation: means must be finite, stds finite and above 0")
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The classes, in the order of the graph's channels. ``colors`` are RGB, 0..255."""
+
+    names: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+
+    def __post_init__(self) -> None:
+        if not self.names or len(self.names) != len(self.colors):
+            raise ValueError(f"labels: {len(self.names)} names and {len(self.colors)} colors; one colour per name")
+        if not all(0 <= value <= 255 for color in self.colors for value in color):
+            raise ValueError("labels: colors are RGB values of 0..255")
+
+
+class SensorProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The projection the model was trained for: the range image's size in pixels, the vertical field of view."""
+
+    name: str
+    height: int
+    width: int
+    fov_up_deg: float
+    fov_down_deg: float
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"sensor: a range image of {self.height}x{self.width} pixels has no pixels")
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the weights come from. ``tools``: name → version of what exported them."""
+
+    trained_on: str
+    weights_sha256: str
+    tools: dict[str, str] = {}
+
+
+class Parity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the exported graph is from the network, per stage (``torch → onnxruntime``), by named measure."""
+
+    passed: bool
+    stages: dict[str, dict[str, float]] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``model.json`` holds. What a family has no use for (a sensor, say) is null.
+
+    ``precision`` is that of the graph as it is stored (``fp32``, ``fp16 weights``); how it is computed is chosen when a
+    session is opened. ``graph_sha256`` is filled in by :func:`write_manifest`. The graph is one file that holds its
+    weights, so that the sha256 covers them.
+    """
+
+    family: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    precision: str
+    provenance: Provenance
+    normalisation: Normalisation | None = None
+    labels: Labels | None = None
+    sensor: SensorProfile | None = None
+    parity: Parity | None = None
+    graph: str = "model.onnx"
+    graph_sha256: str = ""
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        if not self.inputs or not self.outputs:
+            raise ValueError("a model has at least one input and one output")
+        if Path(self.graph).name != self.graph:
+            raise ValueError(f"graph {self.graph!r} must be the name of a file in the model's own folder")
+
+    def output(self, name: str) -> Tensor | None:
+        """The output called ``name``, or None."""
+        return next((tensor for tensor in self.outputs if tensor.name == name), None)
+
+
+def load_manifest(folder: str | Path) -> Manifest:
+    """Read and check ``folder/model.json``, and check the graph beside it against its sha256.
+
+    Raises:
+        UserError: no such folder or file, not JSON, not a manifest, or the graph is not the one described.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST_NAME
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder}: no such folder; give the folder of an exported model ({MANIFEST_NAME} and its graph)"
+        )
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; {folder} is not an exported model, or its export did not finish") from None
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); make it readable or export the model again"
+        ) from error
+    manifest = _decode(path, text)
+    graph = folder / manifest.graph
+    try:
+        found = _sha256(graph)
+    except OSError as error:
+        raise UserError(f"{graph}: cannot be read ({error.strerror}); export the model again") from error
+    if found != manifest.graph_sha256:
+        raise UserError(
+            f"{graph}: is not the graph {MANIFEST_NAME} describes (sha256 {found[:12]}…, expected "
+            f"{manifest.graph_sha256[:12] or 'none'}…); copy the whole folder again or export the model again"
+        )
+    return manifest
+
+
+def write_manifest(folder: str | Path, manifest: Manifest) -> Manifest:
+    """Write ``folder/model.json`` with the sha256 of the graph there, all or nothing; return what was written.
+
+    Raises:
+        UserError: the graph is not in ``folder``, or ``folder`` cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        manifest = msgspec.structs.replace(manifest, graph_sha256=_sha256(folder / manifest.graph))
+        text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+        _write_atomically(folder / MANIFEST_NAME, text)
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: {error.strerror}; the manifest was not written") from error
+    return manifest
+
+
+def _decode(path: Path, text: bytes) -> Manifest:
+    try:
+        version = msgspec.json.decode(text, type=_Versioned).format_version
+        if version != FORMAT_VERSION:
+            raise UserError(
+                f"{path}: manifest format {version}, this Rangecast reads {FORMAT_VERSION}; export the model again"
+            )
+        return msgspec.json.decode(text, type=Manifest)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {error}{_suggestion(str(error))}; correct it or export the model again") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not JSON ({error}); the file is damaged, export the model again") from error
+
+
+class _Versioned(msgspec.Struct):
+    """Of a manifest of any version, what says which. Later versions may have other keys."""
+
+    format_version: int = FORMAT_VERSION
+
+
+def _suggestion(problem: str) -> str:
+    unknown = re.search(r"unknown field `(.+?)`", problem)
+    near = difflib.get_close_matches(unknown[1], _field_names(Manifest), n=1) if unknown else []
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _field_names(struct: type[msgspec.Struct]) -> set[str]:
+    names: set[str] = set()
+    nested: list[Any] = [msgspec.inspect.type_info(struct)]
+    while nested:
+        info = nested.pop()
+        if isinstance(info, msgspec.inspect.StructType):
+            names.update(field.encode_name for field in info.fields)
+            nested.extend(field.type for field in info.fields)
+        elif isinstance(info, msgspec.inspect.UnionType):
+            nested.extend(info.types)
+        elif isinstance(info, msgspec.inspect.VarTupleType):
+            nested.append(info.item_type)
+    return names
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_atomically(path: Path, text: bytes) -> None:
+    """Write beside ``path`` and rename: a reader sees the old file or the new one, never a part."""
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(partial).chmod(0o644)
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise

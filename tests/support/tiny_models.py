@@ -1,0 +1,85 @@
+"""Tiny exported models whose answer NumPy can tell: for tests that need a model folder and no real network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from inference.manifest import (
+    Labels,
+    Manifest,
+    Normalisation,
+    Parity,
+    Provenance,
+    SensorProfile,
+    Tensor,
+    write_manifest,
+)
+
+CLASSES = 20
+BAND_M = 5.0
+MEANS = (12.12, 10.88, 0.23, -1.04, 0.21)
+STDS = (12.32, 11.47, 6.91, 0.86, 0.16)
+
+
+def make_tiny_segmenter(
+    folder: Path, height: int = 64, width: int = 512, output: Literal["logits", "labels"] = "logits"
+) -> Path:
+    """Write ``model.onnx`` and ``model.json`` to ``folder`` (made if absent) and return it.
+
+    The graph sees distance only: class 1 up to 5 m, class 2 up to 10 m … class 19 from 90 m (:func:`tiny_labels`).
+    ``output``: the 20 scores of each pixel, or the label alone. In bf16 pixels within about 1 % of a band's edge may
+    fall on its other side; ask for ``precision="fp32"`` where the labels must be exact.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    # Class c has score k·t - k²/2 with k = c - 1 and t = range / 5 m - ½: largest for the k nearest to t.
+    k = np.arange(CLASSES) - 1.0
+    weight = np.zeros((CLASSES, 5, 1, 1), np.float32)
+    weight[1:, 0, 0, 0] = k[1:] * STDS[0] / BAND_M
+    bias = (k * (MEANS[0] / BAND_M - 0.5) - k**2 / 2).astype(np.float32)
+    bias[0] = -1e4
+    nodes = [helper.make_node("Conv", ["range_image", "weight", "bias"], ["logits"])]
+    if output == "labels":
+        nodes.append(helper.make_node("ArgMax", ["logits"], ["argmax"], axis=1, keepdims=0))
+        nodes.append(helper.make_node("Cast", ["argmax"], ["labels"], to=TensorProto.UINT8))
+        shape, dtype, onnx_dtype = [1, height, width], "uint8", TensorProto.UINT8
+    else:
+        shape, dtype, onnx_dtype = [1, CLASSES, height, width], "float32", TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "tiny_segmenter",
+        [helper.make_tensor_value_info("range_image", TensorProto.FLOAT, [1, 5, height, width])],
+        [helper.make_tensor_value_info(output, onnx_dtype, shape)],
+        [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(bias, "bias")],
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx"
+    )
+    write_manifest(
+        folder,
+        Manifest(
+            family="tiny_segmenter",
+            inputs=(Tensor(name="range_image", dtype="float32", shape=(1, 5, height, width)),),
+            outputs=(Tensor(name=output, dtype=dtype, shape=tuple(shape)),),
+            precision="fp32",
+            provenance=Provenance(trained_on="nothing: made for tests", weights_sha256="", tools={}),
+            normalisation=Normalisation(means=MEANS, stds=STDS),
+            labels=Labels(
+                names=("unlabelled", *(f"{5 * c} m" for c in range(CLASSES - 1))),
+                colors=tuple((0, 13 * c, 255 - 13 * c) for c in range(CLASSES)),
+            ),
+            sensor=SensorProfile(name="HDL-64", height=height, width=width, fov_up_deg=3.0, fov_down_deg=-25.0),
+            parity=Parity(passed=True),
+        ),
+    )
+    return folder
+
+
+def tiny_labels(range_m: np.ndarray) -> np.ndarray:
+    """The class that :func:`make_tiny_segmenter` gives a pixel at this range in metres: uint8, any shape."""
+    return (1 + np.clip(np.floor(range_m / BAND_M), 0, CLASSES - 2)).astype(np.uint8)
