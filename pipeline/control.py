@@ -93,7 +93,7 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):
-    """A node cannot go on. ``kind``: ``user`` (a user's mistake, told in one line), ``stalled`` (an outside consumer), ``crash``."""
+    """A node cannot go on. ``kind``: ``user`` (a user's mistake), ``stalled`` (an outside consumer), ``crash``."""
 
     node: str
     text: str

@@ -1,9 +1,9 @@
 """A node's sockets, in a thread of their own.
 
 The I/O thread owns every socket of the node: a ROUTER for its output (and a second one where the output is open to
-consumers outside the graph) and a DEALER per input. The compute thread never touches a socket: it takes from the inbox,
-says what became of each message, and publishes into the outboxes. One lock guards what both see; a byte on a socket pair
-wakes the I/O thread.
+consumers outside the graph) and a DEALER per input. The compute thread never touches a socket: it takes from the
+inbox, says what became of each message, and publishes into the outboxes. One lock guards what both see; a byte on a
+socket pair wakes the I/O thread.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ class InputEnded(msgspec.Struct, frozen=True):
     input: str
 
 
-class ConsumerStalled(Exception):
+class ConsumerStalledError(Exception):
     """A consumer outside the graph, served without loss, does not read any more."""
 
 
-class Stopped(Exception):
+class Stop(Exception):  # noqa: N818 - an order, not an error
     """The node is told to end at once."""
 
 
@@ -194,7 +194,7 @@ class NodeLinks:
         self._command(lose)
 
     def abort(self) -> None:
-        """Wake up every waiting call of the compute thread with :class:`Stopped`."""
+        """Wake up every waiting call of the compute thread with :class:`Stop`."""
         with self.changed:
             self._drop_everything = True
             self.changed.notify_all()
@@ -219,11 +219,11 @@ class NodeLinks:
     # -- for the compute thread ---------------------------------------------------------------------------------------
 
     def receive(self, timeout_s: float | None) -> Arrived | InputEnded | None:
-        """The next message or end of an input; None after ``timeout_s``. Raises :class:`Stopped`."""
+        """The next message or end of an input; None after ``timeout_s``. Raises :class:`Stop`."""
         with self.changed:
             self.changed.wait_for(lambda: self._inbox or self._drop_everything, timeout_s)
             if self._drop_everything:
-                raise Stopped
+                raise Stop
             return self._inbox.popleft() if self._inbox else None
 
     def acknowledge(self, input_name: str, *, credit: int, done: Iterable[tuple[int, str]] = ()) -> None:
@@ -242,7 +242,7 @@ class NodeLinks:
     def publish(self, message: Message) -> None:
         """Offer ``message`` to every consumer. Under ``all`` this waits until each can take it.
 
-        Raises :class:`Stopped`, or :class:`ConsumerStalled` where a consumer outside the graph stopped reading.
+        Raises :class:`Stop`, or :class:`ConsumerStalledError` where a consumer outside the graph stopped reading.
         """
         parcel = Parcel(message.header, encode(message))
         with self.changed:
@@ -257,10 +257,10 @@ class NodeLinks:
             stall_timeout_s = self.publish_settings.stall_timeout_s
         if self.changed.wait_for(lambda: not outbox.full or self._drop_everything, stall_timeout_s):
             if self._drop_everything:
-                raise Stopped
+                raise Stop
             return
         consumer = outbox.edge.partition(" -> ")[2]
-        raise ConsumerStalled(
+        raise ConsumerStalledError(
             f"{consumer} of {self.node} has not read for {stall_timeout_s:g} s, and the policy `all` waits for it;"
             " publish with policy `latest` if it may miss frames"
         )
@@ -269,7 +269,7 @@ class NodeLinks:
         """Pass on the end of the stream, and wait until every consumer has taken note of it.
 
         A consumer outside the graph is given ``stall_timeout_s`` for what it has not read yet; raises
-        :class:`ConsumerStalled` after that under ``all``. Raises :class:`Stopped`.
+        :class:`ConsumerStalledError` after that under ``all``. Raises :class:`Stop`.
         """
         with self.changed:
             self._ended_reason = reason
@@ -279,12 +279,12 @@ class NodeLinks:
         with self.changed:
             self.changed.wait_for(lambda: self._drop_everything or all(b.finished for b in self.outboxes.values()))
             if self._drop_everything:
-                raise Stopped
+                raise Stop
             if self.publish_settings is None or self._settle_outside(self.publish_settings.stall_timeout_s):
                 return
             slow = [box.edge.partition(" -> ")[2] for box in self._outside.values() if not box.finished]
             if self.publish_settings.policy == "all":
-                raise ConsumerStalled(f"{', '.join(slow)} of {self.node} did not read the last messages in time")
+                raise ConsumerStalledError(f"{', '.join(slow)} of {self.node} did not read the last messages in time")
             log.warning("%s did not read the last messages of %s", ", ".join(slow), self.node)
 
     def _settle_outside(self, stall_timeout_s: float) -> bool:
@@ -300,7 +300,7 @@ class NodeLinks:
             self.changed.wait_for(
                 lambda: self._drop_everything or all(b.finished for b in self._outside.values()), stall_timeout_s
             )
-        raise Stopped
+        raise Stop
 
     def close(self) -> None:
         """Close the sockets. What could not be sent is accounted for as such."""

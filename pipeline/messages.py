@@ -77,7 +77,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every message. Subclasses are registered by class name; ``version`` rises when a field changes meaning."""
+    """Base of every message. Subclasses are known by class name; ``version`` rises when a field changes meaning."""
 
     version: ClassVar[int] = 1
     header: Header = Header()
@@ -92,8 +92,8 @@ class LidarScan(Message, frozen=True, kw_only=True):
 class RangeImage(Message, frozen=True, kw_only=True):
     """A scan in spherical projection, with the way back from pixels to points.
 
-    ``image`` channels: range, x, y, z, remission; an empty pixel is −1 in all five. ``point_pixel`` is each point's
-    pixel as ``row * W + column``, or −1 where the point could not be projected (zero range or not finite).
+    ``image`` channels: range, x, y, z, remission; an empty pixel is -1 in all five. ``point_pixel`` is each point's
+    pixel as ``row * W + column``, or -1 where the point could not be projected (zero range or not finite).
     ``point_range`` is each point's range in metres (0 where not projected).
     """
 
@@ -105,7 +105,7 @@ class RangeImage(Message, frozen=True, kw_only=True):
 class CameraFrame(Message, frozen=True, kw_only=True):
     """One rectified image, BGR as OpenCV decodes it.
 
-    ``lidar_to_image``: the 3×4 matrix that takes a LiDAR point (x y z 1) to homogeneous pixels, or None where the
+    ``lidar_to_image``: the 3x4 matrix that takes a LiDAR point (x y z 1) to homogeneous pixels, or None where the
     recording has no calibration. Row 3 gives the depth in metres along the optical axis.
     """
 

@@ -49,7 +49,7 @@ from pipeline.messages import InputStatus, Message
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that a source could not use. It is counted and named in the report; with ``--strict`` it ends the run."""
+    """A record that a source could not use. Counted and named in the report; with ``--strict`` it ends the run."""
 
     name: str
     reason: str

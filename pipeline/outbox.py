@@ -1,4 +1,4 @@
-"""The publisher's side of one edge: what waits, what is on its way, what became of it. No sockets, no threads, no clock."""
+"""The publisher's side of one edge: what waits, what is on its way, what became of it. No sockets, no threads."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Parcel(msgspec.Struct, frozen=True):
 class Outbox:
     """Messages for one consumer, sent against its credit.
 
-    ``latest`` keeps the newest ``queue`` messages and drops the oldest; ``all`` is :attr:`full` at ``queue`` messages and
-    the publisher must wait. Losses are collected in :attr:`losses`, for the owner to take away.
+    ``latest`` keeps the newest ``queue`` messages and drops the oldest; ``all`` is :attr:`full` at ``queue`` messages
+    and the publisher must wait. Losses are collected in :attr:`losses`, for the owner to take away.
     """
 
     def __init__(self, edge: str, policy: Literal["latest", "all"], queue: int) -> None:

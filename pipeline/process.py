@@ -19,7 +19,7 @@ from pipeline.control import WorkerTask
 SAMPLE_INTERVAL_NS = 500_000_000
 
 # Each worker's inference sessions set their own threads; these are the pools nobody asked for.
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 ProcessState = Literal["starting", "bound", "running", "waiting", "done", "gone"]
 

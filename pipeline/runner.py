@@ -16,10 +16,10 @@ from pipeline import account
 from pipeline.account import Loss, NodeBeat, NodeMeter, Timing
 from pipeline.clock import PlaybackClock, now_ns
 from pipeline.control import NodeTask
-from pipeline.links import Arrived, ConsumerStalled, InputEnded, NodeLinks, Stopped
+from pipeline.links import Arrived, ConsumerStalledError, InputEnded, NodeLinks, Stop
 from pipeline.messages import Header, Hop, InputStatus, Message
 from pipeline.node import NodeSignature, Skipped, load_node_class, node_signature
-from pipeline.synchroniser import SyncSet, Synchroniser, TopicSync
+from pipeline.synchroniser import Synchroniser, SyncSet, TopicSync
 
 MAX_LIVE_PENDING = 32
 
@@ -83,11 +83,11 @@ class NodeRunner:
     def _run(self) -> None:
         try:
             self._live()
-        except Stopped:
+        except Stop:
             pass
         except UserError as error:
             self._events.failed(self.task.name, str(error), "user")
-        except ConsumerStalled as error:
+        except ConsumerStalledError as error:
             self._events.failed(self.task.name, str(error), "stalled")
         except Exception as error:
             traceback.print_exc()
@@ -105,7 +105,7 @@ class NodeRunner:
             self._events.opened(self.task.name, first_stamp_ns)
             self._started.wait()
             if self._aborted.is_set():
-                raise Stopped
+                raise Stop
             self.meter.state = "running"
             self._work()
         finally:

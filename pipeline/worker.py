@@ -52,7 +52,7 @@ class Worker:
         self._events = RunnerEvents(opened=self._on_opened, failed=self._on_failed, done=self._on_done)
         self._runners: dict[str, NodeRunner] = {}
         self._awaiting_consumers: dict[str, int | None] = {}
-        self._running = set(node.name for node in task.nodes)
+        self._running = {node.name for node in task.nodes}
         self._exit_code: int | None = None
 
     def run(self) -> int:

@@ -53,7 +53,7 @@ class Frames:
 
 
 class Label:
-    """Labels every point with the scan's number; ``delay_ms`` long. Can fail, hang or die at one scan, once or always."""
+    """Labels every point with the scan's number, in ``delay_ms``. Can fail, hang or die at a scan, once or always."""
 
     def __init__(
         self,

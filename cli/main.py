@@ -1,0 +1,71 @@
+"""Puts the verbs together, and turns what goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+import typer.main
+
+from cli.doctor import doctor
+from cli.graph import graph
+from cli.play import play
+from cli.simulate import simulate
+from cli.validate import validate
+from errors import UserError
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+# UsageError of whichever click typer is built on.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+VERBS = (play, simulate, graph, validate, doctor)
+
+
+def build() -> Any:
+    """The command with all its verbs."""
+    app = typer.Typer(
+        help="Rangecast: a streaming perception pipeline for LiDAR and video.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for verb in VERBS:
+        app.command()(verb)
+    return typer.main.get_command(app)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one verb. 0 well; 1 the run failed; 2 a user's mistake, told in one line; 130 interrupted."""
+    command = build()
+    try:
+        code = command.main(list(arguments), prog_name="run.py", standalone_mode=False)
+    except UserError as error:
+        return _complain(str(error))
+    except UsageError as error:
+        return _usage(error, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any, arguments: Sequence[str]) -> int:
+    text = error.format_message()
+    verbs = [verb.__name__ for verb in VERBS]
+    verb = next((word for word in arguments if not word.startswith("-")), "")
+    if verb not in verbs:
+        near = difflib.get_close_matches(verb, verbs, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(verbs)}"
+        return _complain(f"run.py has no verb {verb!r}; {hint}")
+    return _complain(f"{verb}: {' '.join(text.split())} (see: run.py {verb} --help)")
+
+
+def _complain(text: str) -> int:
+    sys.stdout.flush()
+    print(f"error: {text}", file=sys.stderr)
+    return EXIT_USER_ERROR

@@ -1,0 +1,84 @@
+"""``run.py play``: run a graph on a recording or a live sensor."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def play(
+    config: Annotated[Path, typer.Argument(help="The graph file, such as configs/pipelines/kitti.yaml.")],
+    data: Annotated[Path | None, typer.Option(help="The recording: ${data} in the graph.")] = None,
+    rate: Annotated[str, typer.Option(help="1.0 as recorded, 2.0 twice as fast, max lossless at full speed.")] = "1.0",
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop every source after this many messages.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; default out/<graph's name>.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run's folder.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Bad frames, failures and restarts end the run.")] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override: nodes.segmentation.params.knn=0")] = None,
+) -> int:
+    """Run a graph: progress while it runs, the account and the latencies at the end."""
+    from cli.records import save_account, save_setup
+    from cli.show import Display, print_summary
+    from pipeline.graph import load_graph
+    from pipeline.supervisor import RunOptions, Supervisor
+
+    speed = _rate(rate)
+    folder = out or ROOT / "out" / config.stem
+    values = {"out": str(folder.absolute())} | ({"data": str(_data(data))} if data is not None else {})
+    policy = "all" if speed is None else "latest"
+    _refuse_occupied(folder, overwrite)
+    graph = load_graph(config, values=values, overrides=set_ or (), default_policy=policy)
+    logs = _make_folder(folder, overwrite)
+    save_setup(folder, graph, arguments=sys.argv[1:])
+    options = RunOptions(rate=speed, frames=frames, strict=strict, logs=logs, key_folder=folder)
+    with Display(graph, folder) as display:
+        report = Supervisor(graph, options, display).run()
+    save_account(folder, report)
+    print_summary(report, folder)
+    return report.exit_code
+
+
+def _rate(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise UserError(f"--rate {text}: give a number above 0 (1.0 is as recorded) or max")
+    return value
+
+
+def _data(data: Path) -> str:
+    """Absolute, so that it means the same in every process; an address or a device stays what it is."""
+    return str(data.absolute()) if data.exists() else str(data).replace(":/", "://", 1)
+
+
+def _refuse_occupied(folder: Path, overwrite: bool) -> None:
+    """Old outputs among new ones would be taken for new ones."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not overwrite:
+        raise UserError(f"{folder}: not empty; give another --out, or --overwrite to replace an earlier run")
+    if not (folder / "run" / "graph.yaml").is_file():
+        raise UserError(f"{folder}: not an earlier run's folder, so --overwrite does not touch it; give another --out")
+
+
+def _make_folder(folder: Path, overwrite: bool) -> Path:
+    logs = folder / "run" / "logs"
+    try:
+        if overwrite and folder.is_dir():
+            shutil.rmtree(folder)
+        logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {folder}: cannot be written: {error.strerror}; give another folder") from None
+    return logs

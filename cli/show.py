@@ -1,0 +1,138 @@
+"""What a person sees of a run: a live table while it goes, the account and the latencies at the end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from pipeline.account import EdgeAccount
+from pipeline.graph import Graph
+from pipeline.report import NodeReport, Percentiles, RunLedger, RunReport
+from pipeline.supervisor import Observer
+
+REFRESH_S = 0.25
+MAX_LISTED = 12
+
+console = Console(highlight=False)
+
+
+class Display(Observer):
+    """Follows a run in the terminal. Where the output is no terminal, only stages and remarks are printed."""
+
+    def __init__(self, graph: Graph, folder: Path) -> None:
+        self._graph = graph
+        self._folder = folder
+        self._stage = "starting"
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._drawn_s = 0.0
+        self._begin_s = time.monotonic()
+        self._told: set[tuple[str, str]] = set()
+
+    def __enter__(self) -> Display:
+        for absent in self._graph.left_out:
+            console.print(f"[yellow]left out[/] {absent.node}: {absent.reason}")
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def on_stage(self, text: str) -> None:
+        self._stage = text
+        if self._live is None:
+            console.print(f"{text} {self._graph.name} ({len(self._graph.nodes)} nodes)")
+
+    def on_said(self, node: str, level: str, text: str) -> None:
+        if (node, text) not in self._told and len(self._told) < MAX_LISTED:
+            colour = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}.get(level, "dim")
+            console.print(f"[{colour}]{node}:[/] {text}")
+        self._told.add((node, text))
+
+    def on_event(self, text: str) -> None:
+        console.print(f"[red]{text}[/]")
+
+    def on_tick(self, ledger: RunLedger) -> None:
+        now_s = time.monotonic()
+        if self._live is None or now_s - self._drawn_s < REFRESH_S:
+            return
+        self._drawn_s = now_s
+        table = Table(title=f"{self._graph.name}: {self._stage}, {now_s - self._begin_s:.0f} s", title_justify="left")
+        for heading in ("node", "state", "messages", "dropped", "compute ms"):
+            table.add_column(heading, justify="left" if heading in ("node", "state") else "right")
+        for name, state, processed, dropped, compute_ms in ledger.progress():
+            compute = "" if compute_ms is None else f"{compute_ms:.1f}"
+            table.add_row(name, state, str(processed), str(dropped) if dropped else "", compute)
+        self._live.update(table, refresh=True)
+
+
+def print_summary(report: RunReport, folder: Path) -> None:
+    """The account of the run, for reading."""
+    console.print(_latency_table(report))
+    console.print(_loss_table(report))
+    _print_remarks(report)
+    colour = {"finished": "green", "interrupted": "yellow"}.get(report.outcome, "red")
+    reason = f": {report.reason}" if report.reason else ""
+    console.print(f"[{colour}]{report.outcome}[/]{reason} after {report.duration_s:.1f} s; outputs in {folder}")
+
+
+def _latency_table(report: RunReport) -> Table:
+    table = Table(title="Where the time went, in ms: median (95th percentile)", title_justify="left")
+    for heading in ("node", "messages", "queue", "transport", "compute", "since due", "of it runtime"):
+        table.add_column(heading, justify="left" if heading == "node" else "right")
+    for node in report.nodes:
+        figures = (node.queue_ms, node.transport_ms, node.compute_ms, node.latency_ms, node.runtime_ms)
+        table.add_row(node.node, str(node.processed), *map(_figure, figures))
+    return table
+
+
+def _figure(percentiles: Percentiles | None) -> str:
+    return "" if percentiles is None else f"{percentiles.p50:.1f} ({percentiles.p95:.1f})"
+
+
+def _loss_table(report: RunReport) -> Table:
+    table = Table(title="Loss report: every message of every edge", title_justify="left")
+    for heading in ("edge", "policy", "sent", "delivered", "lost", "unexplained"):
+        table.add_column(heading, justify="left" if heading in ("edge", "policy") else "right")
+    for edge in report.edges:
+        unexplained = f"[red]{edge.unexplained}[/]" if edge.unexplained else "0"
+        table.add_row(edge.edge, edge.policy, str(edge.offered), str(edge.delivered), _lost(edge), unexplained)
+    return table
+
+
+def _lost(edge: EdgeAccount) -> str:
+    if not edge.lost:
+        return "0"
+    parts = [f"{count} {reason}" for reason, count in edge.lost.items()]
+    return f"{', '.join(parts)} ({sum(edge.lost.values()) / max(edge.offered, 1):.1%})"
+
+
+def _print_remarks(report: RunReport) -> None:
+    for node in report.nodes:
+        _print_node_remarks(node)
+    for _, text in report.events:
+        console.print(f"[red]process[/] {text}")
+    for node, reason in report.left_out:
+        console.print(f"[yellow]left out[/] {node}: {reason}")
+    named = [loss for loss in report.losses if loss.reason != "overflow"]
+    for loss in named[:MAX_LISTED]:
+        detail = f": {loss.detail}" if loss.detail else ""
+        console.print(f"[yellow]lost[/] {loss.name or f'#{loss.seq}'} on {loss.edge}: {loss.reason}{detail}")
+    if len(named) > MAX_LISTED:
+        console.print(f"[yellow]lost[/] and {len(named) - MAX_LISTED} more: run/report.json names them")
+
+
+def _print_node_remarks(node: NodeReport) -> None:
+    for name, reason in node.skipped[:MAX_LISTED]:
+        console.print(f"[yellow]skipped[/] {node.node} {name}: {reason}")
+    if len(node.skipped) > MAX_LISTED:
+        console.print(f"[yellow]skipped[/] {node.node}: and {len(node.skipped) - MAX_LISTED} more")
+    counted = ", ".join(f"{name} {count}" for name, count in sorted(node.counters.items()) if count)
+    if counted:
+        console.print(f"[dim]counted[/] {node.node}: {counted}")
