@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,73 +22,109 @@ Seconds = Annotated[float, Meta(ge=0, le=1e5)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=1e5)]
 
 
+def _says(text: str) -> Meta:
+    """What an editor shows for a key."""
+    return Meta(description=text)
+
+
+PolicyOrDefault = Annotated[
+    Policy | None,
+    _says("latest: the oldest waiting message is dropped, and counted. all: the publisher waits, nothing is lost."),
+]
+Bind = _says("Where it can be reached: ipc://PATH or tcp://HOST:PORT.")
+Curve = Annotated[bool | None, _says("Encrypt (tcp only). Always on where other machines can reach the endpoint.")]
+
+
 class InputEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The long form of an edge; the short form is the name of the node alone."""
 
-    from_: str = field(name="from")
-    policy: Policy | None = None
-    queue: Queue | None = None
+    from_: Annotated[str, _says("The node whose output it takes.")] = field(name="from")
+    policy: PolicyOrDefault = None
+    queue: Annotated[Queue | None, _says("Messages that may wait: 1 under latest, 4 under all.")] = None
 
 
 class InputSyncEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one input is matched to the primary one. ``period_ms``: the time between two of its messages."""
+    """How one input is matched to the primary one."""
 
-    tolerance_ms: Milliseconds | None = None
-    offset_ms: SignedMilliseconds = 0.0
-    period_ms: PositiveMilliseconds | None = None
+    tolerance_ms: Annotated[Milliseconds | None, _says("As for the node, for this input alone.")] = None
+    offset_ms: Annotated[SignedMilliseconds, _says("Added to its stamps before they are compared.")] = 0.0
+    period_ms: Annotated[PositiveMilliseconds | None, _says("The time from one of its messages to the next.")] = None
 
 
 class SyncEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a node's inputs are matched in sensor time. ``timeout_ms: null`` waits until the input has come or ended."""
+    """How a node's inputs are matched to its primary one, in sensor time."""
 
-    tolerance_ms: Milliseconds = 50.0
-    timeout_ms: Milliseconds | UnsetType | None = UNSET
+    tolerance_ms: Annotated[Milliseconds, _says("How far apart the stamps of one set may be.")] = 50.0
+    timeout_ms: Annotated[
+        Milliseconds | UnsetType | None,
+        _says(
+            "How long a set waits for an input. null: until it has come, has been passed or has ended. Unless given:"
+            " 500, and null for lossless inputs with --rate max."
+        ),
+    ] = UNSET
     per_input: dict[str, InputSyncEntry] = {}
 
 
 class PublishEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint for consumers outside the graph. The run starts once ``wait_for`` of them are connected."""
+    """Open this output to consumers outside the graph."""
 
-    bind: str
-    policy: Policy | None = None
-    queue: Queue = 8
-    wait_for: Count = 0
-    stall_timeout_s: PositiveSeconds = 10.0
-    curve: bool | None = None
+    bind: Annotated[str, Bind]
+    policy: PolicyOrDefault = None
+    queue: Annotated[Queue, _says("Messages that may wait for each consumer.")] = 8
+    wait_for: Annotated[Count, _says("The run starts once so many consumers are connected.")] = 0
+    stall_timeout_s: Annotated[
+        PositiveSeconds, _says("Under all, a consumer that takes nothing for so long ends the run.")
+    ] = 10.0
+    curve: Curve = None
 
 
 class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """At most ``limit`` restarts within ``window_s``, the first after ``backoff_s``."""
+    """What happens when the node's process dies or hangs."""
 
-    limit: Count = 3
-    backoff_s: Seconds = 0.5
+    limit: Annotated[Count, _says("Restarts within window_s; one more ends the run.")] = 3
+    backoff_s: Annotated[Seconds, _says("The wait before the first restart.")] = 0.5
     window_s: PositiveSeconds = 60.0
 
 
 class NodeEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One node of the graph."""
 
-    type: str
-    params: dict[str, Any] = {}
-    inputs: dict[str, str | InputEntry] = {}
+    type: Annotated[str, _says("A node of the nodes folder, such as projection, or package.module:Class.")]
+    params: Annotated[dict[str, Any], _says("The arguments of the node's constructor.")] = {}
+    inputs: Annotated[
+        dict[str, str | InputEntry], _says("Parameter of process(): the node whose output it takes, or the long form.")
+    ] = {}
     sync: SyncEntry | None = None
     publish: PublishEntry | None = None
-    optional: bool = False
-    placement: Literal["process", "thread"] = "process"
-    transport: Literal["ipc", "tcp"] | None = None
-    bind: str | None = None
-    curve: bool | None = None
-    deadline_ms: PositiveMilliseconds | None = None
-    hang_timeout_s: PositiveSeconds = 10.0
+    optional: Annotated[bool, _says("Left out, with what depends on it alone, where its data is absent.")] = False
+    placement: Annotated[
+        Literal["process", "thread"], _says("thread: shares a process with thread neighbours along its edges.")
+    ] = "process"
+    transport: Annotated[Literal["ipc", "tcp"] | None, _says("Of the output within the graph: ipc unless given.")] = (
+        None
+    )
+    bind: Annotated[str | None, Bind] = None
+    curve: Curve = None
+    deadline_ms: Annotated[
+        PositiveMilliseconds | None, _says("Sources: what is later than this is dropped where it waits, and counted.")
+    ] = None
+    hang_timeout_s: Annotated[PositiveSeconds, _says("A message that takes longer is a hang: the node restarts.")] = (
+        10.0
+    )
     restart: Restart = Restart()
 
 
 class GraphEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A pipeline: nodes and the edges between them."""
 
-    name: str | None = None
+    name: Annotated[str | None, _says("The file's name unless given.")] = None
     description: str = ""
-    policy: Policy | None = None
+    policy: Annotated[
+        Policy | None,
+        _says(
+            "Of every edge and published output that names none. Unless given: all with --rate max, latest otherwise."
+        ),
+    ] = None
     nodes: dict[str, NodeEntry]
 
 
@@ -97,7 +134,7 @@ def convert(value: Any, hint: Any, path: str, problems: Problems) -> Any:
     Returns None where a problem was noted.
     """
     if isinstance(value, dict):
-        for option in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
+        for option in _options(hint):
             if isinstance(option, type) and issubclass(option, Struct):
                 return _convert_struct(value, option, path, problems)
             if get_origin(option) is dict:
@@ -106,6 +143,8 @@ def convert(value: Any, hint: Any, path: str, problems: Problems) -> Any:
         return msgspec.convert(value, hint, strict=True)
     except msgspec.ValidationError as error:
         text, _, inner = str(error).replace("`", "").partition(" - at $")
+        for index in re.findall(r"\[(\d+)\]", inner):
+            value = value[int(index)]
         problems.add(path + inner, _reason(text, value, hint))
         return None
 
@@ -146,7 +185,14 @@ def _reason(text: str, value: Any, hint: Any) -> str:
     return f"expected {' '.join('or' if word == '|' else word for word in words)}, got {shown}"
 
 
-def _choices(hint: Any) -> set[str]:
-    if get_origin(hint) is Literal:
-        return set(map(str, get_args(hint)))
-    return {choice for option in get_args(hint) for choice in _choices(option)}
+def _choices(hint: Any) -> list[str]:
+    return [str(choice) for option in _options(hint) if get_origin(option) is Literal for choice in get_args(option)]
+
+
+def _options(hint: Any) -> list[Any]:
+    """The types in a union, without their annotations."""
+    if get_origin(hint) is Annotated:
+        return _options(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return [option for member in get_args(hint) for option in _options(member)]
+    return [hint]

@@ -59,9 +59,7 @@ def read_document(path: Path, values: Mapping[str, str], overrides: Sequence[str
     Raises :class:`errors.UserError` where the file cannot be read as a mapping, or an override or a variable is wrong.
     """
     document = _read(path)
-    for override in overrides:
-        _override(document, override)
-    problems = Problems(str(path), [override.partition("=")[0].strip() for override in overrides])
+    problems = Problems(str(path), [_override(document, override) for override in overrides])
     document = _substitute(document, "", values, problems)
     problems.raise_if_any()
     return document, problems
@@ -114,14 +112,17 @@ def _kind(value: Any) -> str:
     return {"list": "a list", "str": "text", "dict": "a mapping"}.get(type(value).__name__, f"a {type(value).__name__}")
 
 
-def _override(document: dict[str, Any], override: str) -> None:
-    """Apply ``nodes.segmentation.params.knn=0``. A key that may exist but is not in the file is made; a node is not."""
+def _override(document: dict[str, Any], override: str) -> str:
+    """Apply ``nodes.segmentation.params.knn=0``. Keys that the file does not have are made; a node is not.
+
+    Returns the path of the first key that is not the file's own any more.
+    """
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
         raise UserError(f"--set {override}: expected PATH=VALUE, such as nodes.segmentation.params.knn=0")
     value = _parse(text, f"--set {override}")
-    at: Any = document
+    at, given = document, len(keys)
     for depth, key in enumerate(keys[:-1]):
         if depth == 1 and keys[0] == "nodes" and key not in at:
             raise UserError(f"--set {override}: no node {key!r} in the graph{nearest(key, at)}")
@@ -129,7 +130,7 @@ def _override(document: dict[str, Any], override: str) -> None:
         if isinstance(child, str) and depth == 3 and keys[0] == "nodes" and keys[2] == "inputs":
             child = {"from": child}  # the short form of an edge grows into the long one
         elif child is None:
-            child = {}
+            child, given = {}, min(given, depth + 1)
         if not isinstance(child, dict):
             raise UserError(f"--set {override}: {'.'.join(keys[: depth + 1])} is {_kind(child)}, not a mapping")
         at[key] = child
@@ -137,6 +138,7 @@ def _override(document: dict[str, Any], override: str) -> None:
     if len(keys) == 2 and keys[0] == "nodes" and keys[1] not in at:
         raise UserError(f"--set {override}: no node {keys[1]!r} in the graph{nearest(keys[1], at)}")
     at[keys[-1]] = value
+    return ".".join(keys[:given])
 
 
 def _substitute(value: Any, path: str, values: Mapping[str, str], problems: Problems) -> Any:

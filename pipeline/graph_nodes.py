@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import typing
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -15,6 +17,8 @@ from errors import UserError
 from pipeline.graph_entries import convert
 from pipeline.graph_problems import Problems, nearest
 from pipeline.node import NodeSignature, load_node_class, node_signature
+
+TYPE_PATH = re.compile(r"[A-Za-z_][\w.]*:\w+")
 
 
 class NodeType(msgspec.Struct, frozen=True):
@@ -31,47 +35,60 @@ def short_names(node_package: str) -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
 
 
+def node_types(node_package: str) -> dict[str, NodeType]:
+    """Every node type that has a short name. It imports all of the package; modules without a node class are helpers.
+
+    Raises :class:`errors.UserError` where a module cannot be imported, or its class is not a node.
+    """
+    names = [name for name in short_names(node_package) if _node_classes(_import(f"{node_package}.{name}"))]
+    return {name: find_node(name, node_package) for name in names}
+
+
 def find_node(name: str, node_package: str) -> NodeType:
     """The node class behind ``projection`` (a file of ``node_package``) or ``package.module:Class``.
 
     Raises :class:`errors.UserError` where there is none, or what is there is not a node.
     """
     if ":" in name:
-        path = name
+        if not TYPE_PATH.fullmatch(name):
+            raise UserError(f"{name!r} is not package.module:Class")
+        module_name, _, class_name = name.partition(":")
+        module = _import(module_name)
+        if not hasattr(module, class_name):
+            raise UserError(f"{module_name} has no class {class_name!r}{nearest(class_name, _node_classes(module))}")
     elif name in (known := short_names(node_package)):
-        path = _only_node_class(f"{node_package}.{name}")
+        module_name = f"{node_package}.{name}"
+        found = _node_classes(_import(module_name))
+        if len(found) != 1:
+            what = f"has several node classes ({', '.join(found)})" if found else "has no node class"
+            raise UserError(f"{module_name} {what}; name one as {module_name}:Class")
+        class_name = found[0]
     else:
         raise UserError(f"no node type {name!r}{nearest(name, known)}")
-    try:
-        cls = load_node_class(path)
-    except AttributeError as error:
-        module, _, attribute = path.partition(":")
-        names = (key for key, value in vars(importlib.import_module(module)).items() if inspect.isclass(value))
-        raise UserError(f"{module} has no class {attribute!r}{nearest(attribute, names)}") from error
-    except Exception as error:  # importing runs the module's own code, which may fail in any way
-        raise UserError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    path = f"{module_name}:{class_name}"
+    cls = load_node_class(path)
     return NodeType(path, cls, _signature(cls, path))
 
 
-def _only_node_class(module_name: str) -> str:
+def _import(module_name: str) -> ModuleType:
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # as above
-        raise UserError(f"{module_name} cannot be imported: {type(error).__name__}: {error}") from error
-    found = [
+        return importlib.import_module(module_name)
+    except Exception as error:  # importing runs the module's own code, which may fail in any way
+        absent = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
+        hint = "; put its folder on PYTHONPATH" if absent else ""
+        raise UserError(f"{module_name} cannot be imported: {type(error).__name__}: {error}{hint}") from error
+
+
+def _node_classes(module: ModuleType) -> list[str]:
+    """The public classes defined in a module that have ``process`` or ``messages``."""
+    return [
         name
         for name, value in vars(module).items()
         if inspect.isclass(value)
-        and value.__module__ == module_name
+        and value.__module__ == module.__name__
         and not name.startswith("_")
         and (hasattr(value, "process") or hasattr(value, "messages"))
     ]
-    if len(found) != 1:
-        what = (
-            f"has several node classes ({', '.join(found)})" if found else "has no class with process() or messages()"
-        )
-        raise UserError(f"{module_name} {what}; name one as {module_name}:Class")
-    return f"{module_name}:{found[0]}"
 
 
 def _signature(cls: Any, path: str) -> NodeSignature:

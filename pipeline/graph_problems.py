@@ -11,7 +11,7 @@ SHOWN = 5
 
 
 class Problems:
-    """The mistakes found in one graph file. ``overridden``: the paths that ``--set`` gave."""
+    """The mistakes found in one graph file. ``overridden``: paths that ``--set`` gave."""
 
     def __init__(self, file: str, overridden: Sequence[str] = ()) -> None:
         self.file = file

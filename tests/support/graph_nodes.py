@@ -84,3 +84,9 @@ class NotANode:
 class Untyped:
     def process(self, scan) -> RangeImage:  # type: ignore[no-untyped-def]
         raise NotImplementedError
+
+
+class AbsentLidar(Lidar):
+    @classmethod
+    def check(cls, path: str, nominal_rate_hz: float = 10.0) -> None:
+        raise DataAbsent(f"{path} has no scans")
