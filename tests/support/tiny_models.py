@@ -18,8 +18,8 @@ from inference.manifest import (
     write_manifest,
 )
 
-CLASSES = 20
-BAND_M = 5.0
+EDGES_M = (5.0, 10.0, 20.0, 40.0)
+CLASS_NAMES = ("unlabelled", "to 5 m", "to 10 m", "to 20 m", "to 40 m", "beyond 40 m")
 MEANS = (12.12, 10.88, 0.23, -1.04, 0.21)
 STDS = (12.32, 11.47, 6.91, 0.86, 0.16)
 
@@ -29,26 +29,26 @@ def make_tiny_segmenter(
 ) -> Path:
     """Write ``model.onnx`` and ``model.json`` to ``folder`` (made if absent) and return it.
 
-    The graph sees distance only: class 1 up to 5 m, class 2 up to 10 m … class 19 from 90 m (:func:`tiny_labels`).
-    ``output``: the 20 scores of each pixel, or the label alone. In bf16 pixels within about 1 % of a band's edge may
-    fall on its other side; ask for ``precision="fp32"`` where the labels must be exact.
+    The graph sees distance only and tells five bands of it apart (:data:`CLASS_NAMES`, :func:`tiny_labels`).
+    ``output``: the six scores of each pixel, or the label alone. In bf16, pixels within 1 % of a band's edge may fall
+    on its other side; ask for ``precision="fp32"`` where the labels must be exact.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    # Class c has score k·t - k²/2 with k = c - 1 and t = range / 5 m - ½: largest for the k nearest to t.
-    k = np.arange(CLASSES) - 1.0
-    weight = np.zeros((CLASSES, 5, 1, 1), np.float32)
-    weight[1:, 0, 0, 0] = k[1:] * STDS[0] / BAND_M
-    bias = (k * (MEANS[0] / BAND_M - 0.5) - k**2 / 2).astype(np.float32)
-    bias[0] = -1e4
+    # Five lines over range, of slopes -2..2, each the highest in its band: neighbours cross at the edge between them.
+    slopes = np.arange(-2, 3)
+    offsets = np.array([15.0, 10.0, 0.0, -20.0, -60.0])
+    weight = np.zeros((len(CLASS_NAMES), 5, 1, 1), np.float32)
+    weight[1:, 0, 0, 0] = slopes * STDS[0]
+    bias = np.array([-1e4, *(slopes * MEANS[0] + offsets)], np.float32)
     nodes = [helper.make_node("Conv", ["range_image", "weight", "bias"], ["logits"])]
     if output == "labels":
         nodes.append(helper.make_node("ArgMax", ["logits"], ["argmax"], axis=1, keepdims=0))
         nodes.append(helper.make_node("Cast", ["argmax"], ["labels"], to=TensorProto.UINT8))
         shape, dtype, onnx_dtype = [1, height, width], "uint8", TensorProto.UINT8
     else:
-        shape, dtype, onnx_dtype = [1, CLASSES, height, width], "float32", TensorProto.FLOAT
+        shape, dtype, onnx_dtype = [1, len(CLASS_NAMES), height, width], "float32", TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,
         "tiny_segmenter",
@@ -70,8 +70,8 @@ def make_tiny_segmenter(
             provenance=Provenance(trained_on="nothing: made for tests", weights_sha256="", tools={}),
             normalisation=Normalisation(means=MEANS, stds=STDS),
             labels=Labels(
-                names=("unlabelled", *(f"{5 * c} m" for c in range(CLASSES - 1))),
-                colors=tuple((0, 13 * c, 255 - 13 * c) for c in range(CLASSES)),
+                names=CLASS_NAMES,
+                colors=tuple((0, 50 * c, 250 - 50 * c) for c in range(len(CLASS_NAMES))),
             ),
             sensor=SensorProfile(name="HDL-64", height=height, width=width, fov_up_deg=3.0, fov_down_deg=-25.0),
             parity=Parity(passed=True),
@@ -82,4 +82,4 @@ def make_tiny_segmenter(
 
 def tiny_labels(range_m: np.ndarray) -> np.ndarray:
     """The class that :func:`make_tiny_segmenter` gives a pixel at this range in metres: uint8, any shape."""
-    return (1 + np.clip(np.floor(range_m / BAND_M), 0, CLASSES - 2)).astype(np.uint8)
+    return (1 + np.searchsorted(EDGES_M, range_m, side="right")).astype(np.uint8)
