@@ -2,7 +2,8 @@
 
 A folder holds ``velodyne/``, ``labels/`` and ``image_2/`` with one file a frame, ``calib.txt``, ``times.txt``,
 ``poses.txt`` and ``drive.json``, the drive's card. While a drive is being made its card is ``drive.json.part``; so a
-folder with ``drive.json`` is whole. The same parameters give the same bytes, and frame k does not depend on how many follow.
+folder with ``drive.json`` is whole. The same parameters give the same bytes, and frame k does not depend on how many
+follow.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from simulation import camera, lidar
 from simulation.scene import Scene, import_open3d
 from simulation.street import Street
 
-VERSION = 1  # of what is drawn: raise it when the same seed gives another drive
+VERSION = 2  # of what is drawn: raise it when the same seed gives another drive
 PERIOD_S = 0.1
 _CARD, _UNFINISHED = "drive.json", "drive.json.part"
 _FOLDERS = ("velodyne", "labels", "image_2")
@@ -80,10 +81,7 @@ def is_finished(out: Path, *, frames: int, seed: int, images: bool = True) -> bo
 
     Raises :class:`UserError` for parameters out of range, and where ``out`` holds something else.
     """
-    if not 1 <= frames <= 1_000_000:
-        raise UserError(f"--frames {frames}: must be from 1 to 1000000")
-    if not 0 <= seed < 2**63:
-        raise UserError(f"--seed {seed}: must be from 0 to 2^63 - 1")
+    wanted = _parameters(frames, seed, images)
     try:
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return False
@@ -99,7 +97,6 @@ def is_finished(out: Path, *, frames: int, seed: int, images: bool = True) -> bo
         found = json.loads((out / _CARD).read_text())["parameters"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{out / _CARD}: is not the card of a simulated drive; choose another --out folder") from error
-    wanted = _parameters(frames, seed, images)
     if found == wanted:
         return True
     differing = [k for k in wanted if found.get(k) != wanted[k]]
@@ -109,6 +106,7 @@ def is_finished(out: Path, *, frames: int, seed: int, images: bool = True) -> bo
 
 def discard_unless_finished(out: Path, *, frames: int, seed: int, images: bool = True) -> None:
     """Remove the simulated drive in ``out`` where it is unfinished or another one. Anything else is left alone."""
+    _parameters(frames, seed, images)  # refuse wrong ones before anything is removed
     try:
         is_finished(out, frames=frames, seed=seed, images=images)
     except UserError:
@@ -134,9 +132,9 @@ def lidar_pose(street: Street, frame: int) -> np.ndarray:
 
 
 def scene_at(street: Street, frame: int) -> tuple[Scene, np.ndarray]:
-    """What surrounds the vehicle at one frame, in the LiDAR frame, and the LiDAR's pose [4,4]."""
+    """What surrounds the vehicle at one frame, seen in the LiDAR frame, and the LiDAR's pose [4,4]."""
     pose = lidar_pose(street, frame)
-    return Scene(street.around(frame * PERIOD_S), pose), pose
+    return street.scene(frame * PERIOD_S, pose), pose
 
 
 def _write_frame(out: Path, street: Street, frame: int, images: bool) -> None:
@@ -167,4 +165,9 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _parameters(frames: int, seed: int, images: bool) -> dict[str, Any]:
+    """What a drive is made from; :class:`UserError` where a value is out of range."""
+    if not 1 <= frames <= 1_000_000:
+        raise UserError(f"--frames {frames}: must be from 1 to 1000000")
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed}: must be from 0 to 2^63 - 1")
     return {"version": VERSION, "frames": frames, "seed": seed, "images": images}

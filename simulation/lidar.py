@@ -8,10 +8,12 @@ Two blocks of 32 lasers: 1/3 degree apart from +2.0 down to -8.33 degrees, and 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from simulation.materials import (
+    BUILDING,
     LOST,
     OBJECT_SPREAD,
     POINT_SPREAD,
@@ -27,7 +29,7 @@ BEAMS, COLUMNS = 64, 2170
 MOUNT_HEIGHT_M = 1.73
 MAX_RANGE_M = 80.0
 RANGE_NOISE_M = 0.015
-_ROOF = (-1.7, 1.25, 0.65, 0.35)  # rear, front, half width, depth below the origin (m)
+_ROOF = (-1.7, 1.0, 0.6, 0.35)  # rear, front, half width, depth below the origin (m)
 _WEAKEST = 2.5e-6  # remission · cos(incidence) / range² at which 63 % of pulses still return
 _FACADES = (Material.PLASTER, Material.BRICK)
 
@@ -43,15 +45,26 @@ class Scan:
     object_ids: np.ndarray
 
 
-def beams() -> tuple[np.ndarray, np.ndarray]:
-    """Elevation (radians) and height above the sensor's origin (m) of each laser, from the top: float64 [64] each."""
-    degrees = np.concatenate([2.0 - np.arange(32) / 3.0, -8.83 - np.arange(32) / 2.0])
-    return np.radians(degrees), np.repeat([0.21, 0.10], 32)
+@dataclass(frozen=True)
+class Revolution:
+    """The rays of one turn, ring by ring from the top, without those that the roof hides.
+
+    ``origins`` and unit ``directions`` float64 [R,3], LiDAR frame; ``gain`` [R]: each laser's own remission factor.
+    """
+
+    origins: np.ndarray
+    directions: np.ndarray
+    gain: np.ndarray
 
 
-def rays() -> tuple[np.ndarray, np.ndarray]:
-    """Origins and unit directions of one revolution, ring-ordered, without those that the roof hides: [R,3] each."""
-    elevation, height = (np.repeat(a, COLUMNS) for a in beams())
+@lru_cache(maxsize=1)
+def revolution() -> Revolution:
+    """The sensor's rays; the same in every turn."""
+    beam = np.arange(BEAMS)
+    degrees = np.where(beam < 32, 2.0 - beam / 3.0, -8.83 - (beam - 32) / 2.0)
+    elevation = np.radians(degrees + 0.06 * (hash_unit(beam + 1000) - 0.5))  # no two lasers are mounted alike
+    height, gain = np.where(beam < 32, 0.21, 0.10), 0.85 + 0.3 * hash_unit(beam + 2000)
+    elevation, height, gain = (np.repeat(a, COLUMNS) for a in (elevation, height, gain))
     azimuth = np.tile((np.arange(COLUMNS) + 0.5) * (2 * np.pi / COLUMNS), BEAMS)
     directions = np.stack(
         [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], 1
@@ -59,11 +72,10 @@ def rays() -> tuple[np.ndarray, np.ndarray]:
     origins = np.zeros_like(directions)
     origins[:, 2] = height
     rear, front, half_width, depth = _ROOF
-    with np.errstate(divide="ignore"):
-        reach = np.where(directions[:, 2] < 0, (height + depth) / -directions[:, 2], np.inf)
+    reach = (height + depth) / np.maximum(-directions[:, 2], 1e-9)
     x, y = reach * directions[:, 0], reach * directions[:, 1]
     seen = ~((x > rear) & (x < front) & (np.abs(y) < half_width))
-    return origins[seen], directions[seen]
+    return Revolution(origins[seen], directions[seen], gain[seen])
 
 
 def scan(scene: Scene, pose: np.ndarray, rng: np.random.Generator) -> Scan:
@@ -71,17 +83,18 @@ def scan(scene: Scene, pose: np.ndarray, rng: np.random.Generator) -> Scan:
 
     ``scene`` is in the LiDAR frame; ``pose`` [4,4] is LiDAR to street (patterns are fixed to the street).
     """
-    origins, directions = rays()
+    turn = revolution()
+    origins, directions = turn.origins, turn.directions
     hits = scene.cast(origins, directions)
     noise = rng.standard_normal((len(origins), 3))
     luck = rng.random((len(origins), 2))
 
     hit = np.flatnonzero((hits.triangle >= 0) & (hits.range_m < MAX_RANGE_M))
     triangle, range_m, normal = hits.triangle[hit], hits.range_m[hit].astype(np.float64), hits.normal[hit]
-    material = scene.mesh.material[triangle].astype(np.int64)
-    object_id = scene.mesh.object_id[triangle]
+    material = scene.attribute("material")[triangle].astype(np.int64)
+    object_id = scene.attribute("object_id")[triangle]
     on_street = (origins[hit] + range_m[:, None] * directions[hit]) @ pose[:3, :3].T + pose[:3, 3]
-    facade = np.isin(material, _FACADES) & (scene.mesh.label[triangle] == 50)
+    facade = np.isin(material, _FACADES) & (scene.attribute("label")[triangle] == BUILDING)
     window = facade & is_window(on_street, normal @ pose[:3, :3].T)
     material[window] = Material.GLASS
 
@@ -91,11 +104,13 @@ def scan(scene: Scene, pose: np.ndarray, rng: np.random.Generator) -> Scan:
     strength = albedo * np.maximum(cosine, 0.02) / np.maximum(range_m, 5.0) ** 2
     kept = (luck[hit, 0] > LOST[material]) & (luck[hit, 1] < 1.0 - np.exp(-strength / _WEAKEST))
 
-    remission = albedo * (0.6 + 0.4 * cosine) + POINT_SPREAD[material] * noise[hit, 0]
+    remission = albedo * turn.gain[hit] * (0.8 + 0.2 * cosine) + POINT_SPREAD[material] * noise[hit, 0]
     remission = np.round(np.clip(remission, 0.0, 0.99), 2)
     measured = range_m + RANGE_NOISE_M * noise[hit, 1] + ROUGHNESS_M[material] * noise[hit, 2]
     points = np.empty((len(hit), 4), np.float32)
     points[:, :3] = origins[hit] + measured[:, None] * directions[hit]
     points[:, 3] = remission
-    labels = scene.mesh.label[triangle].astype(np.uint32) | (scene.mesh.instance[triangle].astype(np.uint32) << 16)
+    labels = scene.attribute("label")[triangle].astype(np.uint32) | (
+        scene.attribute("instance")[triangle].astype(np.uint32) << 16
+    )
     return Scan(points[kept], labels[kept], object_id[kept])

@@ -31,34 +31,37 @@ class Material(IntEnum):
     CLOTH = 15
     SKIN = 16
     GRAVEL = 17
+    PARKING = 18
 
 
 # Columns: mean remission, spread between objects, spread between points, share of lost returns, roughness (m).
 _OPTICS = np.array(
     [
-        (0.26, 0.10, 0.07, 0.02, 0.005),  # ASPHALT
-        (0.50, 0.10, 0.10, 0.01, 0.003),  # PAINT_MARK
-        (0.31, 0.12, 0.06, 0.01, 0.008),  # PAVING
-        (0.35, 0.10, 0.08, 0.02, 0.040),  # GRASS
-        (0.42, 0.25, 0.08, 0.02, 0.010),  # PLASTER
-        (0.34, 0.15, 0.08, 0.02, 0.012),  # BRICK
-        (0.30, 0.20, 0.08, 0.03, 0.020),  # ROOF
-        (0.33, 0.25, 0.08, 0.02, 0.010),  # WOOD
-        (0.38, 0.15, 0.14, 0.05, 0.030),  # FOLIAGE
-        (0.32, 0.15, 0.10, 0.02, 0.015),  # BARK
-        (0.24, 0.40, 0.15, 0.08, 0.004),  # METAL
-        (0.70, 0.15, 0.15, 0.01, 0.003),  # RETRO
-        (0.20, 0.65, 0.15, 0.08, 0.004),  # CAR_PAINT
-        (0.06, 0.30, 0.04, 0.65, 0.010),  # GLASS
-        (0.05, 0.30, 0.03, 0.20, 0.005),  # RUBBER
-        (0.34, 0.45, 0.10, 0.03, 0.012),  # CLOTH
-        (0.40, 0.10, 0.06, 0.02, 0.005),  # SKIN
-        (0.28, 0.15, 0.07, 0.02, 0.020),  # GRAVEL
+        (0.27, 0.12, 0.030, 0.01, 0.005),  # ASPHALT
+        (0.45, 0.15, 0.060, 0.01, 0.003),  # PAINT_MARK
+        (0.32, 0.12, 0.025, 0.01, 0.008),  # PAVING
+        (0.36, 0.12, 0.040, 0.01, 0.040),  # GRASS
+        (0.45, 0.35, 0.040, 0.01, 0.010),  # PLASTER
+        (0.36, 0.20, 0.040, 0.01, 0.012),  # BRICK
+        (0.30, 0.20, 0.050, 0.02, 0.020),  # ROOF
+        (0.33, 0.25, 0.050, 0.01, 0.010),  # WOOD
+        (0.37, 0.20, 0.090, 0.03, 0.030),  # FOLIAGE
+        (0.34, 0.25, 0.070, 0.01, 0.015),  # BARK
+        (0.24, 0.40, 0.100, 0.04, 0.004),  # METAL
+        (0.65, 0.25, 0.150, 0.01, 0.003),  # RETRO
+        (0.16, 0.80, 0.060, 0.05, 0.004),  # CAR_PAINT
+        (0.04, 0.30, 0.020, 0.55, 0.010),  # GLASS
+        (0.05, 0.30, 0.020, 0.10, 0.005),  # RUBBER
+        (0.34, 0.45, 0.070, 0.02, 0.012),  # CLOTH
+        (0.40, 0.10, 0.040, 0.02, 0.005),  # SKIN
+        (0.29, 0.15, 0.040, 0.01, 0.020),  # GRAVEL
+        (0.29, 0.15, 0.030, 0.01, 0.006),  # PARKING
     ]
 )  # fmt: skip
 
 REMISSION, OBJECT_SPREAD, POINT_SPREAD, LOST, ROUGHNESS_M = _OPTICS.T
 
+BUILDING = 50  # the SemanticKITTI label whose walls have windows
 _WINDOW_PITCH_M, _STOREY_M = 2.6, 3.0
 
 
@@ -84,9 +87,8 @@ def _facade_coordinates(points: np.ndarray, normals: np.ndarray) -> tuple[np.nda
 def cell_noise(points: np.ndarray, cell_m: float) -> np.ndarray:
     """A reproducible value in 0..1 for the cube of ``cell_m`` in which each of ``points`` [N,3] lies: float32 [N]."""
     cells = np.floor(points / cell_m).astype(np.int64).astype(np.uint64)
-    return hash_unit(
-        cells[:, 0] * np.uint64(73856093) ^ cells[:, 1] * np.uint64(19349663) ^ cells[:, 2] * np.uint64(83492791)
-    )
+    x, y, z = (cells * np.array([73856093, 19349663, 83492791], np.uint64)).T
+    return hash_unit(x ^ y ^ z)
 
 
 def hash_unit(keys: np.ndarray) -> np.ndarray:

@@ -66,7 +66,9 @@ def mesh(vertices: np.ndarray, triangles: np.ndarray, look: Look) -> Mesh:
 
 
 def join(meshes: Sequence[Mesh]) -> Mesh:
-    """Several meshes (at least one) as one; attributes stay with their triangles."""
+    """Several meshes as one; attributes stay with their triangles. None at all makes an empty mesh."""
+    if not meshes:
+        return mesh(np.zeros((0, 3)), np.zeros((0, 3)), Look(0, Material.ASPHALT, (0.0, 0.0, 0.0)))
     offsets = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
     return Mesh(
         np.concatenate([m.vertices for m in meshes]),
@@ -77,10 +79,9 @@ def join(meshes: Sequence[Mesh]) -> Mesh:
 
 _ATTRIBUTES = ("label", "material", "rgb", "instance", "object_id")
 
-_HEXAHEDRON = np.array(
-    [[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4]]
-    + [[1, 2, 6], [1, 6, 5], [2, 3, 7], [2, 7, 6], [3, 0, 4], [3, 4, 7]]
-)  # fmt: skip
+_BOTTOM_TOP = [(0, 2, 1), (0, 3, 2), (4, 5, 6), (4, 6, 7)]
+_SIDES = [(0, 1, 5), (0, 5, 4), (1, 2, 6), (1, 6, 5), (2, 3, 7), (2, 7, 6), (3, 0, 4), (3, 4, 7)]
+_HEXAHEDRON = np.array([*_BOTTOM_TOP, *_SIDES])
 
 
 def frustum(bottom: Sequence[float], top: Sequence[float], z: tuple[float, float], look: Look) -> Mesh:
@@ -120,6 +121,12 @@ def ring(centre: Sequence[float], radii: tuple[float, float], look: Look, sides:
     return mesh(
         vertices, np.concatenate([np.stack(f, 1) for f in ((i, j, sides + j), (i, sides + j, sides + i))]), look
     )
+
+
+def plates(corners: np.ndarray, look: Look) -> Mesh:
+    """N flat quadrilaterals: ``corners`` [N,4,3], in order round each."""
+    first = 4 * np.arange(len(corners))[:, None]
+    return mesh(corners.reshape(-1, 3), (first + np.array([0, 1, 2, 0, 2, 3])).reshape(-1, 3), look)
 
 
 def leaves(centres: np.ndarray, size_m: float, rng: np.random.Generator, look: Look) -> Mesh:

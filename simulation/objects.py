@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulation.materials import Material
-from simulation.mesh import Look, Mesh, box, frustum, join, leaves, ring, tube
+from simulation.mesh import Look, Mesh, box, frustum, join, leaves, plates, ring, tube
 
 PAINTS = ((0.75, 0.75, 0.77), (0.12, 0.12, 0.13), (0.35, 0.36, 0.38), (0.85, 0.85, 0.85), (0.45, 0.06, 0.06))
 PAINTS += ((0.08, 0.14, 0.35), (0.55, 0.55, 0.52), (0.1, 0.25, 0.16), (0.7, 0.55, 0.15))
@@ -57,24 +57,20 @@ def car(rng: np.random.Generator, moving: bool) -> Mesh:
         frustum(roof, roof, (height - 0.04, height), paint),
         *_wheels(label, (front - 0.85, rear + 0.8), width, rng.uniform(0.3, 0.34)),
     ]
+    pillar = (-side + 0.01, side - 0.01), (-side + 0.19, side - 0.19)
     for x in (cabin[0] + 0.45 * (cabin[1] - cabin[0]), roof[0]):  # door pillars break the glass
         parts.append(
-            frustum(
-                (x - 0.05, x + 0.05, -side + 0.01, side - 0.01),
-                (x - 0.05, x + 0.05, -side + 0.19, side - 0.19),
-                (waist, height - 0.03),
-                paint,
-            )
+            frustum((x - 0.05, x + 0.05, *pillar[0]), (x - 0.05, x + 0.05, *pillar[1]), (waist, height), paint)
         )
-    if kind == "van":
+    if kind == "van":  # no windows behind the front seats
+        end = cabin[1] - 0.4 * length
         parts.append(
-            frustum(
-                (rear, cabin[1] - 0.4 * length, -side, side),
-                (rear + 0.08, cabin[1] - 0.4 * length, -side + 0.15, side - 0.15),
-                (waist, height),
-                paint,
-            )
+            frustum((rear, end, -side, side), (rear + 0.08, end, -side + 0.15, side - 0.15), (waist, height), paint)
         )
+    lights = Look(label, Material.RETRO, (0.5, 0.05, 0.05)), Look(label, Material.RETRO, (0.85, 0.85, 0.8))
+    for x, light in ((rear, lights[0]), (front, lights[1])):
+        parts.append(box((0.04, 0.5, 0.11), (x, 0.0, 0.5), lights[1]))  # number plate
+        parts += [box((0.1, 0.3, 0.14), (x, y, 0.62), light) for y in (-side + 0.2, side - 0.2)]
     return join(parts)
 
 
@@ -221,32 +217,31 @@ def tree(rng: np.random.Generator, height: float) -> Mesh:
         reach = 0.22 * (height - z) * np.sqrt(rng.random(len(z)))
         angle = rng.uniform(0, 2 * np.pi, len(z))
         centres = np.stack([reach * np.cos(angle), reach * np.sin(angle), z], 1)
-        return join([tube((0, 0, -0.3), (0, 0, height * 0.9), (0.16, 0.04), bark), leaves(centres, 0.3, rng, green)])
-    clear = rng.uniform(0.25, 0.4) * height
+        return join([tube((0, 0, -0.3), (0, 0, height * 0.9), (0.13, 0.04), bark), leaves(centres, 0.26, rng, green)])
+    clear = rng.uniform(0.12, 0.36) * height
     spread, rise = rng.uniform(0.22, 0.36) * height, (height - clear) / 2
-    parts = [tube((0, 0, -0.3), (0, 0, clear + rise), (0.025 * height, 0.012 * height), bark)]
-    lobes = rng.uniform(-0.5, 0.5, (4, 3)) * (spread, spread, rise) + (0.0, 0.0, clear + rise)
-    for lobe in lobes:
-        parts.append(tube((0, 0, clear), lobe, (0.012 * height, 0.005 * height), bark, 5))
-        centres = lobe + _in_ball(rng, int(28 * height)) * (0.7 * spread, 0.7 * spread, 0.7 * rise)
-        parts.append(leaves(centres, 0.32, rng, green))
+    parts = [tube((0, 0, -0.3), (0, 0, clear + 0.3 * rise), (0.02 * height, 0.014 * height), bark)]
+    branch = bark._replace(label=70)
+    for lobe in rng.uniform(-0.5, 0.5, (4, 3)) * (spread, spread, rise) + (0.0, 0.0, clear + rise):
+        parts.append(tube((0, 0, clear + 0.2 * rise), lobe, (0.01 * height, 0.004 * height), branch, 5))
+        centres = lobe + _in_ball(rng, int(24 * height)) * (0.7 * spread, 0.7 * spread, 0.75 * rise)
+        parts.append(leaves(centres, 0.33, rng, green))
     return join(parts)
 
 
 def bush(rng: np.random.Generator, radius: float) -> Mesh:
     """A bush of about the given radius."""
-    centres = np.abs(_in_ball(rng, int(160 * radius))) * np.where(rng.random((int(160 * radius), 3)) < 0.5, -1, 1)
-    centres = centres * (radius, radius, 0.6 * radius) + (0.0, 0.0, 0.6 * radius)
-    return leaves(centres, 0.22, rng, Look(70, Material.FOLIAGE, _pick(rng, GREENS)))
+    centres = _in_ball(rng, int(190 * radius)) * (radius, radius, 0.65 * radius) + (0.0, 0.0, 0.6 * radius)
+    return leaves(centres, 0.23, rng, Look(70, Material.FOLIAGE, _pick(rng, GREENS)))
 
 
 def hedge(rng: np.random.Generator, length: float, height: float) -> Mesh:
     """A clipped hedge along x: dense inside, leafy outside."""
     green = Look(70, Material.FOLIAGE, _pick(rng, GREENS))
-    n = int(60 * length * height)
+    n = int(45 * length * height)
     centres = rng.uniform((-length / 2, -0.4, 0.05), (length / 2, 0.4, height), (n, 3))
     core = box((length - 0.2, 0.35, height - 0.2), (0.0, 0.0, (height - 0.2) / 2), green)
-    return join([core, leaves(centres, 0.18, rng, green)])
+    return join([core, leaves(centres, 0.22, rng, green)])
 
 
 def _in_ball(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -273,13 +268,20 @@ def fence(rng: np.random.Generator, length: float) -> Mesh:
     if kind == "railing":
         wood = Look(51, Material.METAL, (0.2, 0.22, 0.2))
     wide, pitch = (0.09, 0.17) if kind == "pickets" else (0.03, 0.12)
-    posts = [box((wide, 0.02, height), (x, 0.0, height / 2), wood) for x in np.arange(-length / 2, length / 2, pitch)]
+    x, zero = np.arange(-length / 2, length / 2, pitch), np.zeros(int(np.ceil(length / pitch)))
+    corners = [
+        np.stack([x[: len(zero)] + dx, zero, zero + z], 1) for dx, z in ((0, 0), (wide, 0), (wide, height), (0, height))
+    ]
     rails = [box((length, 0.05, 0.08), (0.0, 0.03, z), wood) for z in (0.25 * height, 0.8 * height)]
-    return join(posts + rails)
+    return join([plates(np.stack(corners, 1), wood), *rails])
 
 
-def house(rng: np.random.Generator, length: float, depth: float, height: float, flat: bool) -> Mesh:
-    """A building whose front is its -y side at y=0: walls, bays or balconies, and a gabled or flat roof."""
+def house(rng: np.random.Generator, size: tuple[float, float, float], flat: bool) -> Mesh:
+    """A building whose front is its -y side at y=0: walls, bays or balconies, and a gabled or flat roof.
+
+    ``size``: length along the street, depth, height of the walls (metres).
+    """
+    length, depth, height = size
     brick = rng.random() < 0.35
     rgb = _pick(rng, BRICKS if brick else PLASTERS)
     wall = Look(50, Material.BRICK if brick else Material.PLASTER, rgb)

@@ -1,0 +1,43 @@
+"""The line down the middle of the street, by arc length."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+_STEP_M = 0.5
+_BEFORE_M = 500.0  # the line is known from here before its origin
+
+
+class Centreline:
+    """A winding line: its heading is a sum of sines of the way ``s`` along it.
+
+    ``bends``: (swing in radians, wavelength in metres, phase) of each sine. A point of the street is (s, d): ``s``
+    metres along the line, ``d`` metres to its left.
+    """
+
+    def __init__(self, bends: tuple[tuple[float, float, float], ...]) -> None:
+        self._bends = bends
+        self._tabulate(1000.0)
+
+    def heading(self, s: ArrayLike) -> np.ndarray:
+        """Direction of the line at ``s``, radians from x, counter-clockwise."""
+        s = np.asarray(s, float)
+        return sum((a * np.sin(2 * math.pi * s / wave + phase) for a, wave, phase in self._bends), np.zeros_like(s))
+
+    def at(self, s: ArrayLike, d: ArrayLike = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """x and y (metres) of the points (s, d); the two broadcast."""
+        s, d = np.broadcast_arrays(np.asarray(s, float), np.asarray(d, float))
+        if s.max(initial=0.0) > self._s[-1]:
+            self._tabulate(2 * float(s.max()))
+        heading = self.heading(s)
+        x, y = np.interp(s, self._s, self._x), np.interp(s, self._s, self._y)
+        return x - d * np.sin(heading), y + d * np.cos(heading)
+
+    def _tabulate(self, end_m: float) -> None:
+        # Sums run from one fixed start, so a longer table begins with the same bytes.
+        self._s = np.arange(-_BEFORE_M, end_m + _STEP_M, _STEP_M)
+        middle = self.heading(self._s - _STEP_M / 2)
+        self._x, self._y = np.cumsum(np.cos(middle)) * _STEP_M, np.cumsum(np.sin(middle)) * _STEP_M

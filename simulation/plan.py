@@ -1,0 +1,128 @@
+"""What one street is like: drawn once from its seed, the same along its whole length."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class District:
+    """How a stretch of street is built up. Chances are per place where the thing could be; spacings in metres."""
+
+    name: str
+    building: float  # chance of a house per plot
+    terraced: bool  # houses wall to wall
+    storeys: tuple[int, int]
+    garden_m: tuple[float, float]
+    boundary: float  # chance that a front garden has a fence or hedge
+    tree_m: float  # spacing of trees, street and garden
+    parked: float  # chance that a parking place is taken
+    walkers_m: float  # spacing of pedestrians on each pavement
+    lanes: tuple[int, ...]  # choices of lanes per direction
+
+
+DISTRICTS = (
+    District("city", 0.88, True, (3, 6), (0.0, 1.0), 0.1, 16.0, 0.5, 16.0, (1, 1, 2)),
+    District("residential", 0.7, False, (1, 3), (3.0, 7.0), 0.9, 7.0, 0.3, 40.0, (1,)),
+    District("garden suburb", 0.45, False, (1, 2), (5.0, 10.0), 0.85, 4.5, 0.2, 45.0, (1,)),
+    District("avenue", 0.75, True, (2, 5), (2.0, 6.0), 0.6, 7.0, 0.3, 28.0, (2,)),
+    District("works", 0.5, False, (2, 3), (4.0, 9.0), 0.8, 14.0, 0.35, 60.0, (1, 2)),
+    District("country", 0.12, False, (1, 2), (5.0, 14.0), 0.4, 5.0, 0.05, 150.0, (1,)),
+)
+_DISTRICT_SHARES = (0.16, 0.28, 0.2, 0.12, 0.1, 0.14)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the street: widths in metres from the carriageway outwards."""
+
+    parking_m: float
+    verge_m: float
+    sidewalk_m: float
+    garden_m: float
+    slope: float  # of the land beyond the gardens
+    gravel: bool  # verge and yards are gravel instead of grass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What stays the same along the whole street of one seed."""
+
+    district: str
+    lanes: int  # per direction
+    lane_m: float
+    island_m: float  # width of the central reservation, 0 without one
+    left: Side
+    right: Side
+    bends: tuple[tuple[float, float, float], ...]  # of the centre line: swing rad, wavelength m, phase
+    ego_lane: int
+    ego_speed_mps: float
+    traffic_m: float  # spacing of road users in a lane
+    sun: tuple[float, float, float]  # unit vector towards it
+    overcast: float  # 0 clear sky .. 1 grey
+    road_shade: float
+
+    @property
+    def half_road_m(self) -> float:
+        """From the centre line to the edge of the carriageway."""
+        return self.island_m / 2 + self.lanes * self.lane_m
+
+    def lane_d(self, lane: int) -> float:
+        """Distance of a lane's middle from the centre line; lane 0 is the innermost."""
+        return self.island_m / 2 + (lane + 0.5) * self.lane_m
+
+    def home(self) -> District:
+        """The district that most of the street belongs to."""
+        return next(d for d in DISTRICTS if d.name == self.district)
+
+
+def generator(seed: int, *place: int) -> np.random.Generator:
+    """A random generator that belongs to one place of a street; the numbers of ``place`` may be negative."""
+    return np.random.default_rng([seed, *(p + (1 << 30) for p in place)])
+
+
+def draw_plan(seed: int) -> Plan:
+    """The street of ``seed``."""
+    rng = generator(seed, 0, 0)
+    district = DISTRICTS[int(rng.choice(len(DISTRICTS), p=_DISTRICT_SHARES))]
+    lanes = int(rng.choice(district.lanes))
+    left, right = _draw_side(rng, district), _draw_side(rng, district)
+    elevation, azimuth = math.radians(rng.uniform(22, 60)), rng.uniform(0, 2 * math.pi)
+    bends = []
+    for low, high, tightest in ((150, 260, 90.0), (260, 600, 200.0)):
+        wave, radius = rng.uniform(low, high), tightest * rng.uniform(1.0, 5.0)
+        bends.append((wave / (2 * math.pi * radius), wave, rng.uniform(0, 2 * math.pi)))
+    return Plan(
+        district=district.name,
+        lanes=lanes,
+        lane_m=rng.uniform(2.9, 3.7),
+        island_m=rng.uniform(1.5, 4.0) if lanes > 1 and rng.random() < 0.6 else 0.0,
+        left=left,
+        right=right,
+        bends=tuple(bends),
+        ego_lane=int(rng.integers(lanes)),
+        ego_speed_mps=rng.uniform(8.0, 10.0),
+        traffic_m=rng.uniform(30.0, 80.0),
+        sun=(
+            math.cos(elevation) * math.cos(azimuth),
+            math.cos(elevation) * math.sin(azimuth),
+            math.sin(elevation),
+        ),
+        overcast=rng.random(),
+        road_shade=rng.uniform(0.8, 1.25),
+    )
+
+
+def _draw_side(rng: np.random.Generator, district: District) -> Side:
+    country = district.name == "country"
+    return Side(
+        parking_m=0.0 if country or rng.random() < 0.6 else rng.uniform(2.1, 2.6),
+        verge_m=rng.uniform(1.2, 3.0) if country or rng.random() < 0.35 else 0.0,
+        sidewalk_m=rng.uniform(1.4, 2.4) if country else rng.uniform(2.0, 4.8),
+        garden_m=rng.uniform(*district.garden_m),
+        slope=rng.uniform(-0.03, 0.18) if country else rng.uniform(-0.01, 0.08),
+        gravel=bool(rng.random() < (0.4 if district.name in ("works", "avenue") else 0.08)),
+    )
