@@ -61,11 +61,11 @@ def birds_eye(
     stands = points[:, 2] > _GROUND_Z_M
     order = np.concatenate([np.flatnonzero(finite & ~stands), np.flatnonzero(finite & stands)])
     u, v = view(points[order, 0], points[order, 1])
-    draw_dots(canvas, u, v, colors[order], diameter_px=max(width, height) / 800, groups=2)
+    draw_dots(canvas, u, v, colors[order], diameter_px=max(width / 800, height / 800, 1.0), groups=2)
+    _label_rings(canvas, view)
     for footprint in footprints:
         _draw_footprint(canvas, view, footprint)
     _draw_vehicle(canvas, view)
-    _label_rings(canvas, view)
     return canvas
 
 

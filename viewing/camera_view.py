@@ -47,7 +47,7 @@ def camera_view(
         drawn = drawn[np.argsort(-range_m[drawn])]
         u = (pixels[drawn, 0] + 0.5) * scale_x - 0.5
         v = (pixels[drawn, 1] + 0.5) * scale_y - 0.5
-        draw_dots(view, u, v, colors[drawn], diameter_px=width / 430, groups=_GROUPS)
+        draw_dots(view, u, v, colors[drawn], diameter_px=max(width / 430, 1.0), groups=_GROUPS)
     for box in sorted(boxes, key=lambda b: -b.order_m):
         _draw_box(view, box, scale_x, scale_y)
     return view

@@ -21,6 +21,7 @@ from viewing.style import (
     palette,
     put_text,
     range_colors,
+    shorten,
     text_width,
 )
 
@@ -152,8 +153,10 @@ def _draw_header(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:
     size, baseline = 0.95 * plan.unit, top + height * 0.68
     x = put_text(canvas, "Rangecast", (left, baseline), 1.25 * plan.unit, TEXT, bold=True)
     x = put_text(canvas, scene.status, (x + 2 * plan.unit, baseline), size, MUTED)
-    put_text(canvas, scene.warning, (x + 2 * plan.unit, baseline), size, WARNING)
-    put_text(canvas, scene.measured, (left + width - text_width(scene.measured, size), baseline), size, MUTED)
+    measured_left = left + width - text_width(scene.measured, size)
+    put_text(canvas, scene.measured, (measured_left, baseline), size, MUTED)
+    x += round(2 * plan.unit)
+    put_text(canvas, shorten(scene.warning, size, measured_left - plan.unit - x), (x, baseline), size, WARNING)
     cv2.line(canvas, (left, top + height), (left + width, top + height), LINE, 1)
 
 

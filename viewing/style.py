@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+
 import cv2
 import numpy as np
 
@@ -33,7 +35,7 @@ def range_colors(range_m: np.ndarray) -> np.ndarray:
 
     Logarithmic, because what matters is relative: a metre at 5 m is a car's width in the image, at 60 m it is nothing.
     """
-    clipped = np.clip(range_m, _NEAR_M, _FAR_M)
+    clipped = np.clip(np.nan_to_num(range_m, nan=_FAR_M), _NEAR_M, _FAR_M)
     nearness = 1 - np.log(clipped / _NEAR_M) / np.log(_FAR_M / _NEAR_M)
     return _viridis()[(35 + 220 * nearness).astype(np.uint8)]
 
@@ -70,6 +72,14 @@ def put_text(
     return origin[0] + text_width(text, height_px)
 
 
+def shorten(text: str, height_px: float, width_px: float) -> str:
+    """``text``, cut with three dots where it is wider than ``width_px``."""
+    if text_width(text, height_px) <= width_px:
+        return text
+    too_long = bisect.bisect_right(range(len(text)), width_px, key=lambda n: text_width(text[:n] + "...", height_px))
+    return text[: too_long - 1].rstrip() + "..." if too_long > 0 else ""
+
+
 def _font_scale(height_px: float) -> float:
     return height_px / 22.0  # Hershey Simplex's capitals are 22 px high at scale 1
 
@@ -88,8 +98,8 @@ def draw_dots(
     pad = side
     stride = 2 * W + 2 * pad
     inside = (u >= -0.5) & (u < W - 0.5) & (v >= -0.5) & (v < H - 0.5)
-    x = ((u[inside] + 0.5) * 2 - (side - 1) / 2 + 0.5).astype(np.int32) + pad
-    y = ((v[inside] + 0.5) * 2 - (side - 1) / 2 + 0.5).astype(np.int32) + pad
+    x = np.floor(2 * u[inside] + 1.5 - side / 2).astype(np.int32) + pad
+    y = np.floor(2 * v[inside] + 1.5 - side / 2).astype(np.int32) + pad
     start = y * stride + x
     bgra = np.full((len(start), 4), 255, np.uint8)
     bgra[:, :3] = colors[inside]
