@@ -50,7 +50,7 @@ class OpenVinoEngine:
             self._compiled: Any = openvino.Core().compile_model(
                 reader.convert(reader.load(str(graph))), "CPU", settings
             )
-        except (RuntimeError, ValueError, TypeError) as error:
+        except Exception as error:  # its exceptions have no base class of their own
             raise UserError(f"{graph}: OpenVINO cannot load it ({_one_line(error)}); export the model again") from error
         self.provider: str = ", ".join(self._compiled.get_property("EXECUTION_DEVICES"))
         in_use = self._compiled.get_property("INFERENCE_PRECISION_HINT")

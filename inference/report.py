@@ -12,6 +12,7 @@ from errors import UserError
 from inference.auto import bf16_instructions, open_session, package_folder
 from inference.manifest import Manifest, Parity, Provenance, Tensor, write_manifest
 from inference.openvino_backend import import_openvino
+from inference.ort import import_onnxruntime
 
 # The smallest ONNX graph that computes: y = x + x, float32[4] (IR version 8, opset 13).
 _DOUBLER = bytes.fromhex(
@@ -60,8 +61,7 @@ def _openvino_devices() -> tuple[str, tuple[str, ...]]:
 
 
 def _onnxruntime_devices() -> tuple[str, tuple[str, ...]]:
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     return onnxruntime.__version__, tuple(onnxruntime.get_available_providers())
 
 

@@ -1,0 +1,77 @@
+"""Lay a LiDAR scan out as a range image."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from errors import UserError
+from pipeline.messages import LidarScan, RangeImage
+
+
+class Projection:
+    """One :class:`RangeImage` per scan, in spherical projection (:mod:`models.range_view.projection`).
+
+    Args:
+        height, width: size of the image in pixels. A segmentation model is made for one size.
+        fov_up_deg, fov_down_deg: the sensor's elevation limits; the HDL-64's by default.
+        keep: which of several points in a pixel is in the image: ``nearest`` or ``farthest``.
+
+    Counts ``points_not_projected``: points at range 0 or with a coordinate that is not finite.
+    """
+
+    def __init__(
+        self,
+        height: int = 64,
+        width: int = 512,
+        fov_up_deg: float = 3.0,
+        fov_down_deg: float = -25.0,
+        keep: str = "nearest",
+    ) -> None:
+        self._settings = {
+            "height": height,
+            "width": width,
+            "fov_up_deg": fov_up_deg,
+            "fov_down_deg": fov_down_deg,
+            "keep": keep,
+        }
+        self.counters: Counter[str] = Counter()
+
+    @classmethod
+    def check(
+        cls,
+        height: int = 64,
+        width: int = 512,
+        fov_up_deg: float = 3.0,
+        fov_down_deg: float = -25.0,
+        keep: str = "nearest",
+    ) -> None:
+        """Raise :class:`UserError` where a parameter is out of range."""
+        if height < 1 or width < 1:
+            raise UserError(f"projection: an image of {height}x{width} pixels; give a height and a width of 1 or more")
+        if not -90 <= fov_down_deg < fov_up_deg <= 90:
+            raise UserError(
+                f"projection: field of view from {fov_down_deg} to {fov_up_deg} degrees; fov_down_deg must be below "
+                "fov_up_deg, both within -90..90 (HDL-64: -25 and 3)"
+            )
+        if keep not in ("nearest", "farthest"):
+            raise UserError(f"projection: keep is {keep!r}; give 'nearest' or 'farthest'")
+
+    def open(self) -> None:
+        """Compile the projection now, not while the first scan waits."""
+        from models.range_view.projection import project
+
+        self._project = project
+        project(np.ones((1, 4), np.float32), **self._settings)
+
+    def process(self, scan: LidarScan) -> RangeImage:
+        """Project one scan."""
+        projection = self._project(scan.points, **self._settings)
+        self.counters["points_not_projected"] += projection.dropped
+        return RangeImage(
+            header=scan.header,
+            image=projection.image,
+            point_pixel=projection.point_pixel,
+            point_range=projection.point_range,
+        )
