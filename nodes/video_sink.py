@@ -24,6 +24,8 @@ _ENCODERS: dict[str, dict[str, str]] = {
     "libx264": {"preset": "veryfast", "crf": "23", "tune": "zerolatency"},
     "mpeg4": {},
 }
+# A fragment per group of pictures, each on disk as soon as it is done: a killed run leaves a file that plays.
+_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 _BIT_RATE = 8_000_000  # of the encoders that know no constant quality
 _REASONS = {"timeout": "did not come in time", "passed": "only later ones came", "ended": "has ended"}
 # Classes that no label table gives a colour to, BGR.
@@ -105,9 +107,7 @@ class VideoSink:
             log.warning(
                 "%s: no H.264 encoder in this build of PyAV: MPEG-4 part 2, which browsers do not play", self.out
             )
-        self._container = av.open(
-            str(self.out), "w", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-        )
+        self._container = av.open(str(self.out), "w", options=_FRAGMENTED)
         self._stream = self._container.add_stream(
             encoder, rate=Fraction(self.fps).limit_denominator(1000), options=_ENCODERS[encoder]
         )
