@@ -7,19 +7,20 @@ from typing import Annotated
 
 import typer
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 def validate(
     config: Annotated[Path, typer.Argument(help="The graph file.")],
-    data: Annotated[Path | None, typer.Option(help="The recording: ${data} in the graph.")] = None,
-    out: Annotated[Path, typer.Option(help="The output folder: ${out} in the graph. Nothing is written.")] = Path(
-        "out"
-    ),
+    data: Annotated[str | None, typer.Option(help="The recording: ${data} in the graph.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The output folder: ${out}; default out/<graph's name>.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override: nodes.segmentation.params.knn=0")] = None,
 ) -> None:
     """Check a graph file, its node types, parameters and edges, and the files that it names."""
     from pipeline.graph import load_graph
 
-    values = {"out": str(out)} | ({"data": str(data)} if data else {})
+    folder = (out or ROOT / "out" / config.stem).absolute()
+    values = {"out": str(folder)} | ({"data": data} if data else {})
     graph = load_graph(config, values=values, overrides=set_ or (), default_policy="latest")
     typer.echo(f"ok: {_count(len(graph.nodes), 'node')}, {_count(len(graph.edges), 'edge')}")
     for absent in graph.left_out:

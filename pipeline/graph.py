@@ -187,7 +187,7 @@ def _fill(
         type=node.type.path,
         params=node.params,
         inputs=inputs,
-        sync=_fill_sync(entry.sync or SyncEntry(), list(inputs)[1:], waits),
+        sync=_fill_sync(entry.sync or SyncEntry(), _same_clock(node, kept), waits),
         publish=publish,
         transport=None if is_sink else bind.partition(":")[0] if bind else entry.transport or "ipc",
         curve=None if is_sink else bool(entry.curve) or (bind is not None and not is_local(bind)),
@@ -200,14 +200,35 @@ def _fill_input(written: str | InputEntry, fallback: Policy) -> InputEntry:
     return InputEntry(from_=entry.from_, policy=policy, queue=entry.queue or QUEUE[policy])
 
 
-def _fill_sync(sync: SyncEntry, others: list[str], waits: bool) -> SyncEntry | None:
-    """``others``: the connected inputs that are matched to the primary one."""
-    if not others:
+def _same_clock(node: GraphNode, kept: Mapping[str, GraphNode]) -> dict[str, bool]:
+    """Each input that is matched to the primary one: does it carry the very same measurements' stamps?
+
+    A node's output keeps its primary input's stamp, so what descends from the same source along primary inputs matches
+    exactly or not at all: a scan's labels are never another scan's, however near in time.
+    """
+    sources = {key: source for key, source in node.sources().items() if source in kept}
+    if not sources:
+        return {}
+    primary, *others = sources
+    return {key: _stamp_origin(sources[key], kept) == _stamp_origin(sources[primary], kept) for key in others}
+
+
+def _stamp_origin(name: str, kept: Mapping[str, GraphNode]) -> str:
+    """The source whose stamps the node's output carries."""
+    inputs = kept[name].type.signature.inputs
+    return _stamp_origin(kept[name].sources()[inputs[0].name], kept) if inputs else name
+
+
+def _fill_sync(sync: SyncEntry, same_clock: dict[str, bool], waits: bool) -> SyncEntry | None:
+    """``same_clock``: the connected inputs that are matched to the primary one, and whether their stamps are its."""
+    if not same_clock:
         return None
     per_input = {}
-    for name in others:
+    for name, exact in same_clock.items():
         own = sync.per_input.get(name, InputSyncEntry())
-        tolerance_ms = sync.tolerance_ms if own.tolerance_ms is None else own.tolerance_ms
+        tolerance_ms = own.tolerance_ms
+        if tolerance_ms is None:
+            tolerance_ms = 0.0 if exact else sync.tolerance_ms
         per_input[name] = msgspec.structs.replace(own, tolerance_ms=tolerance_ms)
     timeout_ms = sync.timeout_ms
     if timeout_ms is UNSET:

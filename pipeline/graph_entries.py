@@ -46,7 +46,9 @@ class InputEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class InputSyncEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one input is matched to the primary one."""
 
-    tolerance_ms: Annotated[Milliseconds | None, _says("As for the node, for this input alone.")] = None
+    tolerance_ms: Annotated[
+        Milliseconds | None, _says("For this input alone; 0 unless given where it has the primary input's source.")
+    ] = None
     offset_ms: Annotated[SignedMilliseconds, _says("Added to its stamps before they are compared.")] = 0.0
     period_ms: Annotated[PositiveMilliseconds | None, _says("The time from one of its messages to the next.")] = None
 
@@ -54,7 +56,7 @@ class InputSyncEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class SyncEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a node's inputs are matched to its primary one, in sensor time."""
 
-    tolerance_ms: Annotated[Milliseconds, _says("How far apart the stamps of one set may be.")] = 50.0
+    tolerance_ms: Annotated[Milliseconds, _says("How far apart stamps of different sources may be in one set.")] = 50.0
     timeout_ms: Annotated[
         Milliseconds | UnsetType | None,
         _says(

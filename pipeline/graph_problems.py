@@ -25,7 +25,7 @@ class Problems:
         """Note a problem at ``path`` (``nodes.fusion.inputs.scan``; empty: the whole file). Repeats are noted once."""
         given = any(path == key or path.startswith(f"{key}.") for key in self.overridden)
         where = f"{path} (--set): " if given else f"{path}: " if path else ""
-        line = f"{self.file}: {where}{' '.join(text.splitlines())}"
+        line = " ".join(f"{self.file}: {where}{text}".splitlines())  # also a key may hold a line break
         if line not in self.lines:
             self.lines.append(line)
 

@@ -72,7 +72,7 @@ def test_every_default_is_filled_in(tmp_path: Path, recording: Path) -> None:
     assert graph.left_out == []
     fusion = graph.nodes["fusion"]
     assert fusion.sync == {
-        "semantics": InputSync(tolerance_ns=50_000_000),
+        "semantics": InputSync(tolerance_ns=0),
         "image": InputSync(tolerance_ns=50_000_000),
     }
     assert fusion.sync_timeout_ns == 500_000_000
@@ -123,9 +123,24 @@ def test_sync_of_one_input(tmp_path: Path, recording: Path) -> None:
     sync = {"tolerance_ms": 20, "per_input": {"image": {"offset_ms": -12.5, "period_ms": 100, "tolerance_ms": 0}}}
     document = changed(lambda d: d["nodes"]["fusion"].update(sync=sync))
     assert load(write(tmp_path, document), recording).nodes["fusion"].sync == {
-        "semantics": InputSync(tolerance_ns=20_000_000),
+        "semantics": InputSync(tolerance_ns=0),
         "image": InputSync(tolerance_ns=0, offset_ns=-12_500_000, period_ns=100_000_000),
     }
+
+
+def test_an_input_of_the_same_source_matches_exactly_unless_told_otherwise(tmp_path: Path, recording: Path) -> None:
+    def tolerances(change: Change) -> dict[str, int]:
+        sync = load(write(tmp_path, changed(change)), recording).nodes["fusion"].sync
+        return {key: entry.tolerance_ns // 1_000_000 for key, entry in sync.items()}
+
+    def other_source(document: dict[str, Any]) -> None:
+        document["nodes"]["second"] = {"type": f"{NODES}:Lidar", "params": {"path": "${data}"}}
+        document["nodes"]["filter"] = {"type": f"{NODES}:Filter", "inputs": {"scan": "second"}}
+        document["nodes"]["fusion"]["inputs"]["scan"] = "filter"
+
+    assert tolerances(node("fusion", sync={"tolerance_ms": 20})) == {"semantics": 0, "image": 20}
+    assert tolerances(node("fusion", sync={"per_input": {"semantics": {"tolerance_ms": 30}}}))["semantics"] == 30
+    assert tolerances(other_source) == {"semantics": 50, "image": 50}
 
 
 def test_the_resolved_graph_loads_as_the_same_graph(tmp_path: Path, recording: Path) -> None:
