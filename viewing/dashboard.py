@@ -26,7 +26,6 @@ from viewing.style import (
 )
 
 Rect = tuple[int, int, int, int]  # left, top, width, height
-_MAX_OBJECT_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,17 @@ def layout(width: int, camera_aspect: float | None, *, has_range_image: bool, ha
     if has_camera:
         right = margin + left_width + margin
         eye = (right, top, width - margin - right, height - margin - top)
+        beside_camera = left_width - camera[2] - margin
         half = (left_width - margin) // 2
-        classes = (margin, y, half if has_objects else left_width, rest)
-        objects = (margin + half + margin, y, left_width - half - margin, rest) if has_objects else None
+        if not has_objects:
+            classes, objects = (margin, y, left_width, rest), None
+        elif beside_camera > 25 * unit:  # a camera that is not wide leaves room for the objects
+            classes, objects = (
+                (margin, y, left_width, rest),
+                (camera[2] + 2 * margin, camera[1], beside_camera, camera[3]),
+            )
+        else:
+            classes, objects = (margin, y, half, rest), (margin + half + margin, y, left_width - half - margin, rest)
     else:
         classes_width = round(15 * unit)
         eye = (margin, y, inner - classes_width - margin, rest)
@@ -161,7 +168,7 @@ def _draw_header(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:
 
 
 def _draw_camera(canvas: np.ndarray, plan: Layout, scene: Scene, range_m: np.ndarray, colors: np.ndarray) -> None:
-    _caption(canvas, plan, plan.camera, "Camera with LiDAR points")
+    _caption(canvas, plan, plan.camera, "Camera" if scene.pixels is None else "Camera with LiDAR points")
     left, top, width, height = plan.camera
     if scene.image is None:
         cv2.rectangle(canvas, (left, top), (left + width - 1, top + height - 1), PANEL, cv2.FILLED)
@@ -217,7 +224,7 @@ def _draw_objects(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:
     if not rows:
         put_text(canvas, "none", (left, top + plan.unit), 0.8 * plan.unit, MUTED)
     row_height, swatch = 1.75 * plan.unit, round(1.0 * plan.unit)
-    visible = min(len(rows), int(height / row_height), _MAX_OBJECT_ROWS)
+    visible = min(len(rows), int(height / row_height))
     for place, (text, color) in enumerate(rows[:visible]):
         y = round(top + place * row_height)
         cv2.rectangle(canvas, (left, y), (left + swatch, y + swatch), color, 1, cv2.LINE_AA)

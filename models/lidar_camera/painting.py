@@ -26,7 +26,7 @@ def paint_points(
     and it is not hidden. It is hidden if a point in view of the same scan lies within ``occlusion_window_px`` pixels of
     it, in u and in v, and is nearer by more than the fraction ``occlusion_tolerance`` of its depth.
 
-    The window of 7×7 pixels closes the gaps between the rings of an HDL-64 (4–5 px apart in KITTI's images) without
+    The window of 7 by 7 pixels closes the gaps between the rings of an HDL-64 (4 to 5 px in KITTI's images) without
     reaching the next ring on the road, whose points would otherwise hide each other at grazing angles.
     ``occlusion_tolerance=1`` switches the test off: no depth is smaller than zero.
 
