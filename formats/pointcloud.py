@@ -96,14 +96,17 @@ def _read_with_open3d(path: Path) -> PointCloud:
         data = path.read_bytes()
     except OSError as error:
         raise DamagedFileError(f"{path}: cannot be read: {error.strerror}") from error
-    # Open3D pads what is missing of a truncated file with whatever was in memory, so the size is checked first.
+    # Open3D pads what is missing of a truncated file, or of y and z, with whatever was in memory: checked first.
     if problem := _pcd_damage(data) if path.suffix.lower() == ".pcd" else _ply_damage(data):
         raise DamagedFileError(f"{path}: {problem}")
     with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
-        cloud = open3d.t.io.read_point_cloud(path)
+        try:
+            cloud = open3d.t.io.read_point_cloud(path)
+        except RuntimeError as error:
+            raise DamagedFileError(f"{path}: {' '.join(str(error).split())}") from error
     fields = {name.lower(): cloud.point[name].numpy() for name in cloud.point}
     if "positions" not in fields:
-        raise DamagedFileError(f"{path}: no points can be read from it; the file is damaged or has no fields x y z")
+        raise DamagedFileError(f"{path}: no points can be read from it; the file is damaged")
     name = next((name for name in _REMISSION_NAMES if name in fields), None)
     points = np.zeros((len(fields["positions"]), 4), np.float32)
     points[:, :3] = fields["positions"]
@@ -119,6 +122,8 @@ def _pcd_damage(data: bytes) -> str | None:
     entries = {line.split()[0]: line.split()[1:] for line in header.splitlines() if line.split()}
     if not found or not {b"FIELDS", b"SIZE", b"POINTS"} <= entries.keys():
         return "not a PCD file (no FIELDS, SIZE, POINTS and DATA)"
+    if not {b"x", b"y", b"z"} <= set(entries[b"FIELDS"]):
+        return "no fields x, y and z"
     content = data[len(header) + len(found) + len(kind) + 1 :]
     try:
         points = int(entries[b"POINTS"][0])
@@ -149,6 +154,8 @@ def _ply_damage(data: bytes) -> str | None:
         points, point_bytes = int(vertex[0][2]), sum(_PLY_BYTES[line[1]] for line in properties)
     except (ValueError, IndexError, KeyError):
         return "not a PLY point cloud (a vertex must be a number of plain properties)"
+    if not {"x", "y", "z"} <= {line[-1] for line in properties}:
+        return "no properties x, y and z"
     content = data[len(header) + len(found) :].partition(b"\n")[2]
     if kind == "ascii":
         return _shortfall(_rows(content, len(properties)), points, "points")
@@ -156,7 +163,7 @@ def _ply_damage(data: bytes) -> str | None:
 
 
 def _rows(text: bytes, columns: int) -> int:
-    """Lines of numbers that are whole: the last one only counts with its line end or all its columns."""
+    """How many lines hold a point; the last one counts only with all its columns."""
     lines = [line for line in text.splitlines() if line.strip()]
     return len(lines) - (1 if lines and len(lines[-1].split()) < columns else 0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -108,6 +108,7 @@ def test_no_such_table(tmp_path):
         load_label_table(tmp_path / "absent.yaml")
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     pair=st.integers(0, 200).flatmap(lambda n: st.tuples(hnp.arrays(np.uint16, n), hnp.arrays(np.uint16, n))),
 )
