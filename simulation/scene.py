@@ -68,12 +68,15 @@ class Scene:
 
     def __init__(self, standing: Solid, moving: Mesh, pose: np.ndarray) -> None:
         self._solids = (standing, Solid(moving, standing.origin))
+        self._attributes: dict[str, np.ndarray] = {}
         self._turn = pose[:3, :3].astype(np.float32)
         self._offset = (pose[:3, 3] - standing.origin).astype(np.float32)
 
     def attribute(self, name: str) -> np.ndarray:
         """One of the meshes' per-triangle attributes, indexed as ``Hits.triangle`` is."""
-        return np.concatenate([getattr(solid.mesh, name) for solid in self._solids])
+        if name not in self._attributes:
+            self._attributes[name] = np.concatenate([getattr(solid.mesh, name) for solid in self._solids])
+        return self._attributes[name]
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First hits of rays from ``origins`` ([N,3] or [3], metres) along unit ``directions`` [N,3], sensor frame.
