@@ -16,6 +16,7 @@ from pipeline.graph_nodes import NodeType, check_params, find_node
 from pipeline.graph_problems import Problems, nearest
 
 NODE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+OUTPUT_KEYS = ("publish", "transport", "bind", "curve")
 
 
 class GraphNode(Struct, frozen=True):
@@ -75,7 +76,7 @@ def check_keys(name: str, node: GraphNode, problems: Problems) -> None:
     if not signature.is_source and entry.deadline_ms is not None:
         problems.add(f"{path}.deadline_ms", "a deadline is set by a source; give it to the node that reads the data")
     if signature.output is None:
-        for key in ("publish", "transport", "bind", "curve"):
+        for key in OUTPUT_KEYS:
             if getattr(entry, key) is not None:
                 problems.add(f"{path}.{key}", f"{node.type.path} is a sink: it has no output to send")
     if entry.sync is None:

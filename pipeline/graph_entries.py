@@ -47,7 +47,7 @@ class InputSyncEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How one input is matched to the primary one."""
 
     tolerance_ms: Annotated[
-        Milliseconds | None, _says("For this input alone; 0 unless given where it has the primary input's source.")
+        Milliseconds | None, _says("For this input; unless given, 0 if it has the primary one's source.")
     ] = None
     offset_ms: Annotated[SignedMilliseconds, _says("Added to its stamps before they are compared.")] = 0.0
     period_ms: Annotated[PositiveMilliseconds | None, _says("The time from one of its messages to the next.")] = None

@@ -68,6 +68,8 @@ def read_document(path: Path, values: Mapping[str, str], overrides: Sequence[str
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file{nearest(path.name, _graphs_beside(path))}") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     except UnicodeDecodeError as error:
@@ -78,6 +80,10 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UserError(f"{path}: the top level must be a mapping with 'nodes:', this is {_kind(document)}")
     return document
+
+
+def _graphs_beside(path: Path) -> list[str]:
+    return [found.name for found in path.parent.glob("*.yaml")]
 
 
 def _parse(text: str, where: str) -> Any:

@@ -95,9 +95,18 @@ def _signature(cls: Any, path: str) -> NodeSignature:
     if not inspect.isclass(cls):
         raise UserError(f"{path} is not a class")
     try:
-        return node_signature(cls)
+        signature, hints = node_signature(cls), parameter_hints(cls)
     except (TypeError, NameError, AttributeError) as error:  # the last two: annotations that do not resolve
         raise UserError(f"{path} is not a node: {error}") from error
+    for name, (hint, _) in hints.items():
+        try:
+            msgspec.json.schema(hint)
+        except TypeError as error:
+            raise UserError(
+                f"{path} is not a node: its parameter {name!r} is annotated {hint}; a parameter is text, a number, a"
+                " boolean, or a list or dict of them"
+            ) from error
+    return signature
 
 
 def check_params(node: NodeType, params: Mapping[str, Any], path: str, problems: Problems) -> dict[str, Any] | None:
@@ -125,4 +134,5 @@ def parameter_hints(cls: type) -> dict[str, tuple[Any, Any]]:
         return {}
     hints = typing.get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    return {parameter.name: (hints.get(parameter.name, Any), parameter.default) for parameter in parameters}
+    named = [item for item in parameters if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)]
+    return {item.name: (hints.get(item.name, Any), item.default) for item in named}

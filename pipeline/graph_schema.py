@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from pipeline.graph_checks import NODE_NAME
+from pipeline.graph_checks import NODE_NAME, OUTPUT_KEYS
 from pipeline.graph_entries import GraphEntry
 from pipeline.graph_nodes import NodeType, node_types, parameter_hints
+from pipeline.node import NodeSignature
 
 
 def json_schema(node_package: str = "nodes") -> dict[str, Any]:
@@ -48,10 +49,18 @@ def _of_type(name: str, node_type: NodeType) -> dict[str, Any]:
         },
         "required": ["params"] * bool(needed) + ["inputs"] * bool(connected),
     }
+    of_type["properties"] |= {key: {"type": "null"} for key in _meaningless_keys(node_type.signature)}
     if node_type.cls.__doc__:
         summary = inspect.cleandoc(node_type.cls.__doc__).partition("\n\n")[0].replace("\n", " ")
         of_type["description"] = re.sub(r":\w+:(?=`)", "", summary)
     return {"if": {"properties": {"type": {"const": name}}, "required": ["type"]}, "then": of_type}
+
+
+def _meaningless_keys(signature: NodeSignature) -> list[str]:
+    """What :func:`pipeline.graph_checks.check_keys` refuses for a node of this kind."""
+    keys = [] if signature.is_source else ["deadline_ms"]
+    keys += [] if len(signature.inputs) > 1 else ["sync"]
+    return keys + (list(OUTPUT_KEYS) if signature.output is None else [])
 
 
 def _parameter(hint: Any, default: Any) -> dict[str, Any]:

@@ -398,6 +398,10 @@ WRONG: list[tuple[Change, str]] = [
     (node("lidar", type=f"{NODES}:Literal"), "nodes.lidar.type"),
     (node("lidar", type=f"{NODES}:NotANode"), "is not a node: it has neither process() nor messages()"),
     (node("lidar", type=f"{NODES}:Untyped"), "process: parameter 'scan' has no message type"),
+    (
+        node("lidar", type=f"{NODES}:TakesAPath"),
+        "its parameter 'path' is annotated <class 'pathlib.Path'>; a",
+    ),
     (node("lidar", params={}), f"nodes.lidar.params: 'path' is missing: {NODES}:Lidar needs it"),
     (node("lidar", params={"path": 3}), "nodes.lidar.params.path: expected text, got 3"),
     (node("lidar", params={"path": "${dta}"}), "nodes.lidar.params.path: no variable ${dta}; did you mean ${data}?"),
@@ -527,8 +531,11 @@ def test_what_is_not_a_mapping_of_plain_data(tmp_path: Path, text: str, message:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"absent\.yaml: cannot be read: no such file or directory"):
+    with pytest.raises(UserError, match=r"absent\.yaml: no such file$"):
         load(tmp_path / "absent.yaml", None)
+    write(tmp_path, BASE)
+    with pytest.raises(UserError, match=r"graf\.yaml: no such file; did you mean graph\.yaml\?"):
+        load(tmp_path / "graf.yaml", None)
     with pytest.raises(UserError, match="cannot be read: is a directory"):
         load(tmp_path, None)
     (tmp_path / "binary.yaml").write_bytes(b"name: \xff\xfe")

@@ -90,3 +90,7 @@ class AbsentLidar(Lidar):
     @classmethod
     def check(cls, path: str, nominal_rate_hz: float = 10.0) -> None:
         raise DataAbsent(f"{path} has no scans")
+
+
+class TakesAPath(Lidar):
+    def __init__(self, path: Path) -> None: ...
