@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -81,7 +82,8 @@ class Consumer:
         if self._socket.closed:
             return
         self._socket.linger = 200
-        self._socket.send(wire.BYE)
+        with contextlib.suppress(zmq.Again):  # nobody is there to hear it
+            self._socket.send(wire.BYE, zmq.NOBLOCK)
         self._socket.close()
         self._context.term()
 

@@ -285,6 +285,9 @@ class NodeLinks:
             slow = [box.edge.partition(" -> ")[2] for box in self._outside.values() if not box.finished]
             if self.publish_settings.policy == "all":
                 raise ConsumerStalledError(f"{', '.join(slow)} of {self.node} did not read the last messages in time")
+            for box in self._outside.values():
+                if not box.finished:
+                    box.close(account.CONSUMER_GONE)
             log.warning("%s did not read the last messages of %s", ", ".join(slow), self.node)
 
     def _settle_outside(self, stall_timeout_s: float) -> bool:

@@ -31,6 +31,7 @@ from pipeline.security import RunKeys, write_client_keys
 LOOP_MS = 50
 START_TIMEOUT_NS = 180_000_000_000
 HEARTBEAT_TIMEOUT_NS = 5_000_000_000
+COLLECT_NS = 3_000_000_000
 DEFAULT_DRAIN_TIMEOUT_S = 30.0
 
 Outcome = Literal["finished", "interrupted", "user", "failed"]
@@ -97,6 +98,7 @@ class Supervisor:
             with self._signals():
                 self._start_all()
                 self._loop(begin_ns)
+                self._collect()
         finally:
             for process in self._processes.values():
                 process.kill()
@@ -104,6 +106,10 @@ class Supervisor:
             self._context.term()
             shutil.rmtree(self._folder, ignore_errors=True)
         return self.ledger.report(self._outcome, self._reason, list(self._processes.values()))
+
+    def process_id(self, process: str) -> int | None:
+        """The pid of a worker's present incarnation."""
+        return self._processes[process].pid
 
     # -- starting -----------------------------------------------------------------------------------------------------
 
@@ -345,7 +351,6 @@ class Supervisor:
             if self._clock is not None:
                 left = [n for p in self._processes.values() if p.state not in ("done", "gone") for n in p.nodes]
                 self._reason += f"; cut off after {waited_s:.0f} s of draining, still busy: {', '.join(left)}"
-            self._quit_all()
             self._cut_off = True
 
     def _drain(self) -> None:
@@ -354,13 +359,16 @@ class Supervisor:
             self._observer.on_stage("draining")
             self._send_all(control.StopSources())
 
-    def _quit_all(self) -> None:
+    def _collect(self) -> None:
         """Give the workers a moment to close files and send their last account."""
+        if self._interrupts > 1 or self._clock is None:
+            return
         self._send_all(control.Quit())
-        deadline_ns = now_ns() + 2_000_000_000
+        deadline_ns = now_ns() + COLLECT_NS
         while now_ns() < deadline_ns and any(process.alive for process in self._processes.values()):
-            if self._control.poll(LOOP_MS):
-                self._listen()
+            self._control.poll(LOOP_MS)
+            self._listen()
+        self._listen()
 
     def _strictly(self) -> None:
         """Under ``--strict`` the first thing that went wrong ends the run."""

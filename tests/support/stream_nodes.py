@@ -124,3 +124,29 @@ class Lines:
 
     def close(self) -> None:
         self._file.close()
+
+
+class DiesAlways(Label):
+    """Dies at every message."""
+
+    def process(self, scan: LidarScan) -> SemanticScan:
+        os.kill(os.getpid(), 9)
+        raise AssertionError("unreachable")
+
+
+class DiesOpening(Label):
+    """Dies before it is ready."""
+
+    def open(self) -> None:
+        os.kill(os.getpid(), 9)
+
+
+class SlowOpening(Label):
+    """Takes its time to load, as models do."""
+
+    def __init__(self, open_s: float) -> None:
+        super().__init__()
+        self.open_s = open_s
+
+    def open(self) -> None:
+        time.sleep(self.open_s)
