@@ -17,8 +17,11 @@ from pipeline.supervisor import Observer
 
 REFRESH_S = 0.25
 MAX_LISTED = 12
+FILE_WIDTH = 120  # of tables in a log or a pipe
 
 console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=FILE_WIDTH)
 
 
 class Display(Observer):
@@ -35,7 +38,7 @@ class Display(Observer):
 
     def __enter__(self) -> Display:
         for absent in self._graph.left_out:
-            console.print(f"[yellow]left out[/] {absent.node}: {absent.reason}")
+            _say(f"[yellow]left out[/] {absent.node}: {absent.reason}")
         if self._live is not None:
             self._live.start()
         return self
@@ -47,16 +50,16 @@ class Display(Observer):
     def on_stage(self, text: str) -> None:
         self._stage = text
         if self._live is None:
-            console.print(f"{text} {self._graph.name} ({len(self._graph.nodes)} nodes)")
+            _say(f"{text} {self._graph.name} ({len(self._graph.nodes)} nodes)")
 
     def on_said(self, node: str, level: str, text: str) -> None:
         if (node, text) not in self._told and len(self._told) < MAX_LISTED:
             colour = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}.get(level, "dim")
-            console.print(f"[{colour}]{node}:[/] {text}")
+            _say(f"[{colour}]{node}:[/] {text}")
         self._told.add((node, text))
 
     def on_event(self, text: str) -> None:
-        console.print(f"[red]{text}[/]")
+        _say(f"[red]{text}[/]")
 
     def on_tick(self, ledger: RunLedger) -> None:
         now_s = time.monotonic()
@@ -72,14 +75,20 @@ class Display(Observer):
         self._live.update(table, refresh=True)
 
 
+def _say(text: str) -> None:
+    """One line, however long: it may be searched for, or cut by the reader's own terminal."""
+    console.print(text, soft_wrap=True)
+
+
 def print_summary(report: RunReport, folder: Path) -> None:
     """The account of the run, for reading."""
-    console.print(_latency_table(report))
-    console.print(_loss_table(report))
+    if any(node.processed for node in report.nodes):
+        console.print(_latency_table(report))
+        console.print(_loss_table(report))
     _print_remarks(report)
     colour = {"finished": "green", "interrupted": "yellow"}.get(report.outcome, "red")
     reason = f": {report.reason}" if report.reason else ""
-    console.print(f"[{colour}]{report.outcome}[/]{reason} after {report.duration_s:.1f} s; outputs in {folder}")
+    _say(f"[{colour}]{report.outcome}[/]{reason} after {report.duration_s:.1f} s; outputs in {folder}")
 
 
 def _latency_table(report: RunReport) -> Table:
@@ -117,22 +126,22 @@ def _print_remarks(report: RunReport) -> None:
     for node in report.nodes:
         _print_node_remarks(node)
     for _, text in report.events:
-        console.print(f"[red]process[/] {text}")
+        _say(f"[red]process[/] {text}")
     for node, reason in report.left_out:
-        console.print(f"[yellow]left out[/] {node}: {reason}")
+        _say(f"[yellow]left out[/] {node}: {reason}")
     named = [loss for loss in report.losses if loss.reason != "overflow"]
     for loss in named[:MAX_LISTED]:
         detail = f": {loss.detail}" if loss.detail else ""
-        console.print(f"[yellow]lost[/] {loss.name or f'#{loss.seq}'} on {loss.edge}: {loss.reason}{detail}")
+        _say(f"[yellow]lost[/] {loss.name or f'#{loss.seq}'} on {loss.edge}: {loss.reason}{detail}")
     if len(named) > MAX_LISTED:
-        console.print(f"[yellow]lost[/] and {len(named) - MAX_LISTED} more: run/report.json names them")
+        _say(f"[yellow]lost[/] and {len(named) - MAX_LISTED} more: run/report.json names them")
 
 
 def _print_node_remarks(node: NodeReport) -> None:
     for name, reason in node.skipped[:MAX_LISTED]:
-        console.print(f"[yellow]skipped[/] {node.node} {name}: {reason}")
+        _say(f"[yellow]skipped[/] {node.node} {name}: {reason}")
     if len(node.skipped) > MAX_LISTED:
-        console.print(f"[yellow]skipped[/] {node.node}: and {len(node.skipped) - MAX_LISTED} more")
+        _say(f"[yellow]skipped[/] {node.node}: and {len(node.skipped) - MAX_LISTED} more")
     counted = ", ".join(f"{name} {count}" for name, count in sorted(node.counters.items()) if count)
     if counted:
-        console.print(f"[dim]counted[/] {node.node}: {counted}")
+        _say(f"[dim]counted[/] {node.node}: {counted}")
