@@ -55,6 +55,7 @@ def assumed_stamps(files: list[Path], rate_hz: float, by_number: bool) -> tuple[
     return stamps, f"stamps at {rate_hz:g} Hz are assumed from 0 s on, counting {counted}"
 
 
-def _natural_order(file: Path) -> list[tuple[int, int, str]]:
+def _natural_order(file: Path) -> list[tuple[int, str]]:
     pieces = re.split(r"([0-9]+)", file.name)
-    return [(0, int(piece), piece) if piece.isdigit() else (1, 0, piece) for piece in pieces if piece]
+    # The pattern is a group, so every second piece is a number.
+    return [(int(piece), piece) if index % 2 else (0, piece) for index, piece in enumerate(pieces)]

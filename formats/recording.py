@@ -56,9 +56,27 @@ def camera_frames(path: Path, camera: int, nominal_rate_hz: float) -> SensorFram
     return _plain_frames(files, nominal_rate_hz, "camera")
 
 
+def is_video(path: Path) -> bool:
+    """Whether this is a file to be read as a video: any that is neither an image nor a point cloud.
+
+    Raises:
+        UserError: no such path.
+    """
+    _require_path(path)
+    return path.is_file() and path.suffix.lower() not in images.SUFFIXES | pointcloud.SUFFIXES
+
+
+def _require_path(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise UserError(f"no such file or folder: {path}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def _require(path: Path, nominal_rate_hz: float) -> None:
-    if not path.exists():
-        raise UserError(f"no such file or folder: {path}")
+    _require_path(path)
     if not (math.isfinite(nominal_rate_hz) and nominal_rate_hz > 0):
         raise UserError(f"nominal_rate_hz is {nominal_rate_hz:g}; give a rate above 0")
 

@@ -7,9 +7,9 @@ Floats are never used on the way: seconds since 1970 with nine decimals do not f
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,8 @@ from errors import UserError
 
 NS_PER_S = 1_000_000_000
 
-_DATE_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?")
+_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64_MAX = 2**63 - 1
 
 
@@ -46,13 +47,14 @@ def date_time_to_ns(text: str) -> int:
     match = _DATE_TIME.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text.strip()!r} is not a date and time like 2011-09-26 13:02:25.967790592")
-    year, month, day, hour, minute, second = (int(group) for group in match.groups()[:6])
-    if not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1] and hour < 24 and minute < 60):
-        raise ValueError(f"{text.strip()!r} is not a date and time that exists")
-    if not (1970 <= year < 2262 and second < 60):
-        raise ValueError(f"{text.strip()!r} is not a date and time that exists")
-    fraction_ns = int((match[7] or "").ljust(9, "0"))
-    return calendar.timegm((year, month, day, hour, minute, second)) * NS_PER_S + fraction_ns
+    try:
+        moment = datetime.fromisoformat(f"{match[1]}+00:00")
+    except ValueError as error:
+        raise ValueError(f"{text.strip()!r} is not a date and time that exists: {error}") from None
+    seconds = (moment - _EPOCH) // timedelta(seconds=1)
+    if abs(seconds) >= _INT64_MAX // NS_PER_S:
+        raise ValueError(f"{text.strip()!r} is not a date and time that 64 bits of nanoseconds can hold")
+    return seconds * NS_PER_S + int((match[2] or "").ljust(9, "0"))
 
 
 def read_times(path: Path) -> list[int | None]:

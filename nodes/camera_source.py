@@ -11,10 +11,10 @@ from typing import cast
 
 import numpy as np
 
-from formats import DamagedFileError, images, pointcloud, recording, video
+from formats import DamagedFileError, images, recording, video
 from formats.calibration import CameraCalibration
 from formats.frames import SensorFrames
-from nodes.recorded import Record, play
+from nodes._recorded import Record, play
 from pipeline.messages import CameraFrame, Header
 from pipeline.node import Skipped
 
@@ -41,7 +41,7 @@ class CameraSource:
     def check(cls, path: str, camera: int = 2, nominal_rate_hz: float = 10.0) -> None:
         if video.is_live(path):
             return  # whether it answers is seen when it is opened
-        if _is_video(Path(path)):
+        if recording.is_video(Path(path)):
             video.probe(Path(path))
         else:
             recording.camera_frames(Path(path), camera, nominal_rate_hz)
@@ -54,7 +54,7 @@ class CameraSource:
             yield from self._live()
             return
         path = Path(self.path)
-        if _is_video(path):
+        if recording.is_video(path):
             records = self._video_records(path)
         else:
             frames = recording.camera_frames(path, self.camera, self.nominal_rate_hz)
@@ -110,7 +110,3 @@ class CameraSource:
 
 def _video_message(header: Header, frame: video.VideoFrame) -> CameraFrame:
     return CameraFrame(header=header, image=frame.image())
-
-
-def _is_video(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() not in images.SUFFIXES | pointcloud.SUFFIXES

@@ -13,7 +13,7 @@ import numpy as np
 
 from errors import DataAbsent
 from formats import DamagedFileError, pointcloud, recording, video
-from nodes.recorded import Record, play
+from nodes._recorded import Record, play
 from pipeline.messages import Header, LidarScan
 from pipeline.node import Skipped
 

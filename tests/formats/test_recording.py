@@ -93,16 +93,26 @@ def test_fewer_stamps_than_frames(tmp_path, lines):
 
 
 def test_plain_folders(tmp_path):
-    touch(tmp_path, "frame_10.bin", "frame_9.bin", "frame_100.BIN", "._frame_1.bin", "notes.md", "b.jpg", "a.png")
+    touch(
+        tmp_path,
+        "frame_10.bin",
+        "frame_9.bin",
+        "frame_100.BIN",
+        "frame_²9.bin",
+        "._frame_1.bin",
+        "notes.md",
+        "b.jpg",
+        "a.png",
+    )
     lidar = lidar_frames(tmp_path, 10.0)
-    assert [file.name for file in lidar.files] == ["frame_9.bin", "frame_10.bin", "frame_100.BIN"]
-    assert lidar.stamps_ns == [0, 100_000_000, 200_000_000]
+    assert [file.name for file in lidar.files] == ["frame_9.bin", "frame_10.bin", "frame_100.BIN", "frame_²9.bin"]
+    assert lidar.stamps_ns == [0, 100_000_000, 200_000_000, 300_000_000]
     assert "no timestamps.txt or times.txt" in lidar.notes[0]
     camera = camera_frames(tmp_path, 2, 10.0)
     assert [file.name for file in camera.files] == ["a.png", "b.jpg"]
     assert camera.calibration is None
-    (tmp_path / "times.txt").write_text("5\n6\n7\n")
-    assert lidar_frames(tmp_path, 10.0).stamps_ns == [5 * 10**9, 6 * 10**9, 7 * 10**9]
+    (tmp_path / "times.txt").write_text("5\n6\n7\n8\n")
+    assert lidar_frames(tmp_path, 10.0).stamps_ns == [5 * 10**9, 6 * 10**9, 7 * 10**9, 8 * 10**9]
 
 
 def test_one_file(tmp_path):
@@ -143,6 +153,7 @@ def test_mistakes_are_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     for path, message in [
         ("absent", "no such file or folder"),
+        ("a" * 300, "cannot be read: File name too long"),
         ("empty", "is empty"),
         ("text", r"not a recording; looked for velodyne_points/data/\*\.bin"),
         ("text.md", "not a recording this can read"),

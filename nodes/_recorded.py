@@ -1,4 +1,4 @@
-"""Play the records of a recording in order: what the LiDAR and the camera source have in common."""
+"""Play the records of a recording in order: what the LiDAR and the camera source have in common. Not a node."""
 
 from __future__ import annotations
 
