@@ -30,7 +30,7 @@ MOUNT_HEIGHT_M = 1.73
 MAX_RANGE_M = 80.0
 RANGE_NOISE_M = 0.015
 _BLOCK = 8 * COLUMNS  # rays cast at a time: their arrays stay in the processor's cache
-_ROOF = (-1.7, 1.0, 0.6, 0.35)  # rear, front, half width, depth below the origin (m)
+_ROOF = (-1.5, 1.0, 0.62, 0.35)  # rear, front, half width, depth below the origin (m)
 _WEAKEST = 2.5e-6  # remission · cos(incidence) / range² at which 63 % of pulses still return
 _FACADES = (Material.PLASTER, Material.BRICK)
 

@@ -208,19 +208,23 @@ def _rider(rng: np.random.Generator, label: int, seat: float, reach: float, bars
     return parts
 
 
-def tree(rng: np.random.Generator, height: float) -> Mesh:
-    """A broad-leaved tree, or now and then a conifer; the trunk is an object part of class trunk."""
+def tree(rng: np.random.Generator, height: float, pruned: bool = False) -> Mesh:
+    """A broad-leaved tree, or now and then a conifer: class trunk below, vegetation from the first branches on.
+
+    A ``pruned`` tree stands beside a road: broad-leaved, its crown narrow and clear of the vehicles below.
+    """
     bark = Look(71, Material.BARK, (0.3, 0.24, 0.18))
     green = Look(70, Material.FOLIAGE, _pick(rng, GREENS))
-    if rng.random() < 0.2:
+    if not pruned and rng.random() < 0.2:
         z = height * (1.0 - np.sqrt(rng.random(int(90 * height)))) + 0.3
         reach = 0.22 * (height - z) * np.sqrt(rng.random(len(z)))
         angle = rng.uniform(0, 2 * np.pi, len(z))
         centres = np.stack([reach * np.cos(angle), reach * np.sin(angle), z], 1)
         return join([tube((0, 0, -0.3), (0, 0, height * 0.9), (0.13, 0.04), bark), leaves(centres, 0.26, rng, green)])
-    clear = rng.uniform(0.12, 0.36) * height
-    spread, rise = rng.uniform(0.22, 0.36) * height, (height - clear) / 2
-    parts = [tube((0, 0, -0.3), (0, 0, clear + 0.3 * rise), (0.02 * height, 0.014 * height), bark)]
+    clear = max(2.6, 0.36 * height) if pruned else rng.uniform(0.12, 0.36) * height
+    spread = (rng.uniform(0.16, 0.22) if pruned else rng.uniform(0.22, 0.36)) * height
+    rise = (height - clear) / 2
+    parts = [tube((0, 0, -0.3), (0, 0, clear + 0.3 * rise), (0.015 * height, 0.011 * height), bark)]
     branch = bark._replace(label=70)
     for lobe in rng.uniform(-0.5, 0.5, (4, 3)) * (spread, spread, rise) + (0.0, 0.0, clear + rise):
         parts.append(tube((0, 0, clear + 0.2 * rise), lobe, (0.01 * height, 0.004 * height), branch, 5))

@@ -26,8 +26,8 @@ class District:
 
 DISTRICTS = (
     District("city", 0.88, True, (3, 6), (0.0, 1.0), 0.1, 16.0, 0.5, 16.0, (1, 1, 2)),
-    District("residential", 0.7, False, (1, 3), (3.0, 7.0), 0.9, 7.0, 0.3, 40.0, (1,)),
-    District("garden suburb", 0.45, False, (1, 2), (5.0, 10.0), 0.85, 4.5, 0.2, 45.0, (1,)),
+    District("residential", 0.8, False, (1, 3), (3.0, 7.0), 0.9, 7.0, 0.3, 40.0, (1,)),
+    District("garden suburb", 0.55, False, (1, 2), (5.0, 10.0), 0.85, 4.5, 0.2, 45.0, (1,)),
     District("avenue", 0.75, True, (2, 5), (2.0, 6.0), 0.6, 7.0, 0.3, 28.0, (2,)),
     District("works", 0.5, False, (2, 3), (4.0, 9.0), 0.8, 14.0, 0.35, 60.0, (1, 2)),
     District("country", 0.12, False, (1, 2), (5.0, 14.0), 0.4, 5.0, 0.05, 150.0, (1,)),
@@ -124,5 +124,5 @@ def _draw_side(rng: np.random.Generator, district: District) -> Side:
         sidewalk_m=rng.uniform(1.4, 2.4) if country else rng.uniform(2.0, 4.8),
         garden_m=rng.uniform(*district.garden_m),
         slope=rng.uniform(-0.03, 0.18) if country else rng.uniform(-0.01, 0.08),
-        gravel=bool(rng.random() < (0.4 if district.name in ("works", "avenue") else 0.08)),
+        gravel=bool(rng.random() < (0.25 if district.name in ("works", "avenue") else 0.03)),
     )

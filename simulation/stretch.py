@@ -190,7 +190,7 @@ class Stretch:
             planting = sign * (flank.kerb + max(flank.side.verge_m / 2, 0.6))
             for s in np.arange(self._begin + 2.0, self._end, max(6.0, district.tree_m)):
                 if rng.random() < 0.75 and self._free(s):
-                    self._put(objects.tree(rng, rng.uniform(5.0, 12.0)), s, planting)
+                    self._put(objects.tree(rng, rng.uniform(6.0, 12.0), pruned=True), s, planting)
         if self._number % 2 == (sign > 0):
             self._put(objects.lamp(rng), self._begin + 5.0, sign * (flank.kerb + 0.4), yaw=-sign * math.pi / 2)
         ahead = math.pi - flank.yaw  # the direction of travel on this side: vehicles keep right
@@ -221,12 +221,13 @@ class Stretch:
             (lambda: objects.pedestrian(rng, False), 6.0 / district.walkers_m, True),
             (lambda: objects.motorcycle(rng), 0.25, True),
         )
+        spots = iter(rng.permutation(np.arange(self._begin + 1.0, self._end - 1.0, 2.0)))  # one thing in each
         for make, rate, instance in kinds:
-            for _ in range(int(rng.poisson(rate))):
-                s = self._along()
+            for _ in range(min(int(rng.poisson(rate)), 3)):
+                s, thing = next(spots) + rng.uniform(-0.2, 0.2), make()
                 if self._free(s):
                     d = flank.sign * (flank.front - rng.uniform(0.3, 0.6))
-                    self._put(make(), s, d, yaw=flank.yaw + rng.normal(0, 0.3), instance=instance)
+                    self._put(thing, s, d, yaw=flank.yaw + rng.normal(0, 0.3), instance=instance)
 
     def _plots(self, flank: Flank) -> None:
         """Cut the roadside into plots, clear of a side street, and build on them."""

@@ -26,6 +26,7 @@ _VEHICLES: tuple[tuple[Maker, float], ...] = (
     (objects.bus, 0.03),
     (objects.motorcyclist, 0.06),
 )
+_START_S = 11.0  # not 0: from there beams would lie in the plane where two stretches join, and hit it anywhere
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Belt:
 
 def ego_s(plan: Plan, t_s: float) -> float:
     """How far the ego vehicle has come along the street: it speeds up and slows down gently."""
-    return plan.ego_speed_mps * t_s + 1.5 * math.sin(0.35 * t_s)
+    return _START_S + plan.ego_speed_mps * t_s + 1.5 * math.sin(0.35 * t_s)
 
 
 class Traffic:

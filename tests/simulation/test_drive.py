@@ -39,17 +39,18 @@ def matrices(path: Path) -> dict[str, np.ndarray]:
 
 def test_layout(made: Path) -> None:
     names = set(files(made))
-    frames = {f"{folder}/{k:06d}.{ext}" for folder, ext in (("velodyne", "bin"), ("labels", "label"), ("image_2", "png"))
-              for k in range(2)}  # fmt: skip
+    kinds = (("velodyne", "bin"), ("labels", "label"), ("image_2", "png"))
+    frames = {f"{folder}/{k:06d}.{extension}" for folder, extension in kinds for k in range(2)}
     assert names == frames | {"calib.txt", "times.txt", "poses.txt", "drive.json"}
     assert cv2.imread(str(made / "image_2/000001.png")).shape == (375, 1242, 3)
     assert json.loads((made / "drive.json").read_text())["parameters"]["seed"] == SEED
     assert [float(x) for x in (made / "times.txt").read_text().split()] == [0.0, 0.1]
 
 
-def test_scans_and_labels(made: Path) -> None:
-    points = np.fromfile(made / "velodyne/000001.bin", np.float32).reshape(-1, 4)
-    labels = np.fromfile(made / "labels/000001.label", np.uint32)
+@pytest.mark.parametrize("frame", ["000000", "000001"])
+def test_scans_and_labels(made: Path, frame: str) -> None:
+    points = np.fromfile(made / f"velodyne/{frame}.bin", np.float32).reshape(-1, 4)
+    labels = np.fromfile(made / f"labels/{frame}.label", np.uint32)
     assert 80_000 < len(points) == len(labels) < 64 * lidar.COLUMNS
     assert np.isfinite(points).all()
     ranges = np.linalg.norm(points[:, :3], axis=1)
