@@ -9,6 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.account import EdgeAccount
 from pipeline.graph import Graph
@@ -38,7 +39,7 @@ class Display(Observer):
 
     def __enter__(self) -> Display:
         for absent in self._graph.left_out:
-            _say(f"[yellow]left out[/] {absent.node}: {absent.reason}")
+            _say("yellow", "left out", f"{absent.node}: {absent.reason}")
         if self._live is not None:
             self._live.start()
         return self
@@ -50,16 +51,16 @@ class Display(Observer):
     def on_stage(self, text: str) -> None:
         self._stage = text
         if self._live is None:
-            _say(f"{text} {self._graph.name} ({len(self._graph.nodes)} nodes)")
+            _say("", text, f"{self._graph.name} ({len(self._graph.nodes)} nodes)")
 
     def on_said(self, node: str, level: str, text: str) -> None:
         if (node, text) not in self._told and len(self._told) < MAX_LISTED:
             colour = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}.get(level, "dim")
-            _say(f"[{colour}]{node}:[/] {text}")
+            _say(colour, f"{node}:", text)
         self._told.add((node, text))
 
     def on_event(self, text: str) -> None:
-        _say(f"[red]{text}[/]")
+        _say("red", "process", text)
 
     def on_tick(self, ledger: RunLedger) -> None:
         now_s = time.monotonic()
@@ -75,9 +76,9 @@ class Display(Observer):
         self._live.update(table, refresh=True)
 
 
-def _say(text: str) -> None:
-    """One line, however long: it may be searched for, or cut by the reader's own terminal."""
-    console.print(text, soft_wrap=True)
+def _say(style: str, word: str, text: str) -> None:
+    """One line, however long: it may be searched for, or cut by the reader's own terminal. ``word`` is coloured."""
+    console.print(Text.assemble((word, style), " " if word else "", text), soft_wrap=True)
 
 
 def print_summary(report: RunReport, folder: Path) -> None:
@@ -88,7 +89,7 @@ def print_summary(report: RunReport, folder: Path) -> None:
     _print_remarks(report)
     colour = {"finished": "green", "interrupted": "yellow"}.get(report.outcome, "red")
     reason = f": {report.reason}" if report.reason else ""
-    _say(f"[{colour}]{report.outcome}[/]{reason} after {report.duration_s:.1f} s; outputs in {folder}")
+    _say(colour, report.outcome, f"after {report.duration_s:.1f} s{reason}; outputs in {folder}")
 
 
 def _latency_table(report: RunReport) -> Table:
@@ -126,22 +127,22 @@ def _print_remarks(report: RunReport) -> None:
     for node in report.nodes:
         _print_node_remarks(node)
     for _, text in report.events:
-        _say(f"[red]process[/] {text}")
+        _say("red", "process", text)
     for node, reason in report.left_out:
-        _say(f"[yellow]left out[/] {node}: {reason}")
+        _say("yellow", "left out", f"{node}: {reason}")
     named = [loss for loss in report.losses if loss.reason != "overflow"]
     for loss in named[:MAX_LISTED]:
         detail = f": {loss.detail}" if loss.detail else ""
-        _say(f"[yellow]lost[/] {loss.name or f'#{loss.seq}'} on {loss.edge}: {loss.reason}{detail}")
+        _say("yellow", "lost", f"{loss.name or f'#{loss.seq}'} on {loss.edge}: {loss.reason}{detail}")
     if len(named) > MAX_LISTED:
-        _say(f"[yellow]lost[/] and {len(named) - MAX_LISTED} more: run/report.json names them")
+        _say("yellow", "lost", f"and {len(named) - MAX_LISTED} more: run/report.json names them")
 
 
 def _print_node_remarks(node: NodeReport) -> None:
     for name, reason in node.skipped[:MAX_LISTED]:
-        _say(f"[yellow]skipped[/] {node.node} {name}: {reason}")
+        _say("yellow", "skipped", f"{node.node} {name}: {reason}")
     if len(node.skipped) > MAX_LISTED:
-        _say(f"[yellow]skipped[/] {node.node}: and {len(node.skipped) - MAX_LISTED} more")
+        _say("yellow", "skipped", f"{node.node}: and {len(node.skipped) - MAX_LISTED} more")
     counted = ", ".join(f"{name} {count}" for name, count in sorted(node.counters.items()) if count)
     if counted:
-        _say(f"[dim]counted[/] {node.node}: {counted}")
+        _say("dim", "counted", f"{node.node}: {counted}")

@@ -104,7 +104,7 @@ class Supervisor:
                 process.kill()
             self._control.close()
             self._context.term()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove_sockets()
         return self.ledger.report(self._outcome, self._reason, list(self._processes.values()))
 
     def process_id(self, process: str) -> int | None:
@@ -183,6 +183,13 @@ class Supervisor:
         for spec in self.graph.nodes.values():
             if spec.publish is not None and spec.publish.curve and self._keys is not None and self.options.key_folder:
                 write_client_keys(self.options.key_folder / f"{spec.name}.key", self._keys.for_client())
+
+    def _remove_sockets(self) -> None:
+        """ZeroMQ leaves the files of ipc sockets behind."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for spec in self.graph.nodes.values():
+            if spec.publish is not None and spec.publish.bind.startswith("ipc://"):
+                Path(spec.publish.bind.removeprefix("ipc://")).unlink(missing_ok=True)
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
