@@ -1,0 +1,81 @@
+"""SqueezeSegV3 rewritten for inference: same weights, same function, less memory traffic.
+
+Batch norm is folded into the convolution before it. The nine kernel positions of a SAC block are accumulated one after
+the other,
+
+    mixed = Σ_k  W_k · (x shifted by k ⊙ sigmoid(A_k(xyz))),
+
+which is the unfold, product and 1×1 convolution of :class:`models.squeezesegv3.network.SACBlock` without ever storing
+anything of 9·C channels. Equal to the network up to the rounding of sums (relative difference about 1e-6).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from models.squeezesegv3.network import SACBlock, SqueezeSegV3
+
+
+def inference_form(network: SqueezeSegV3) -> SqueezeSegV3:
+    """A copy of ``network`` for inference, in evaluation mode. It cannot be trained and has no side heads."""
+    network = copy.deepcopy(network).eval()
+    for i in range(1, 5):
+        delattr(network, f"segmentation_head{i}")
+    with torch.no_grad():
+        _rewrite(network)
+    return network.requires_grad_(False)
+
+
+def _rewrite(module: nn.Module) -> None:
+    convolution = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, SACBlock):
+            setattr(module, name, AccumulatedSACBlock(child))
+        elif isinstance(child, nn.BatchNorm2d):
+            conv_name, conv = convolution
+            transposed = isinstance(conv, nn.ConvTranspose2d)
+            setattr(module, conv_name, fuse_conv_bn_eval(conv, child, transpose=transposed))
+            setattr(module, name, nn.Identity())
+        elif isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
+            convolution = name, child
+        else:
+            _rewrite(child)
+
+
+class AccumulatedSACBlock(SACBlock):
+    """A trained SAC block, its kernel positions accumulated one after the other."""
+
+    def __init__(self, block: SACBlock) -> None:
+        nn.Module.__init__(self)
+        attention = fuse_conv_bn_eval(*block.attention_x)
+        mix = fuse_conv_bn_eval(*block.position_mlp_2[:2])
+        self.attention = nn.ModuleList(_part(attention, slice(k, None, 9), slice(None)) for k in range(9))
+        self.mix = nn.ModuleList(_part(mix, slice(None), slice(k, None, 9)) for k in range(9))
+        for part in self.mix[1:]:
+            part.bias = None
+        self.conv = fuse_conv_bn_eval(*block.position_mlp_2[3:5])
+
+    def forward(self, xyz: Tensor, feature: Tensor) -> Tensor:
+        height, width = feature.shape[2:]
+        padded = F.pad(feature, (1, 1, 1, 1))
+        mixed = None
+        for k, (attention, mix) in enumerate(zip(self.attention, self.mix, strict=True)):
+            row, column = divmod(k, 3)
+            shifted = padded[:, :, row : row + height, column : column + width]
+            part = mix(shifted * torch.sigmoid(attention(xyz)))
+            mixed = part if mixed is None else mixed + part
+        return F.relu(self.conv(F.relu(mixed))) + feature
+
+
+def _part(conv: nn.Conv2d, outputs: slice, inputs: slice) -> nn.Conv2d:
+    """The convolution's restriction to some of its output and input channels."""
+    weight = conv.weight[outputs, inputs]
+    part = nn.Conv2d(weight.shape[1], weight.shape[0], conv.kernel_size, padding=conv.padding)
+    part.weight.copy_(weight)
+    part.bias.copy_(conv.bias[outputs])
+    return part

@@ -1,0 +1,120 @@
+"""SqueezeSegV3 against the plain form of its definition, and against the release's tensors."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+
+from models.squeezesegv3.inference import inference_form  # noqa: E402
+from models.squeezesegv3.network import SACBlock, SqueezeSegV3, neighbours  # noqa: E402
+
+
+def plain_sac(block: SACBlock, xyz: torch.Tensor, feature: torch.Tensor) -> torch.Tensor:
+    """Fig. 4a step by step, with F.unfold's channel order c·9 + k."""
+    batch, _, height, width = feature.shape
+    unfolded = F.unfold(feature, 3, padding=1).view(batch, -1, height, width)
+    return block.position_mlp_2(unfolded * torch.sigmoid(block.attention_x(xyz))) + feature
+
+
+def randomised(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """Batch norm as if trained, so that folding it has something to fold."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_(0, 0.3, generator=generator)
+            layer.running_var.uniform_(0.5, 2, generator=generator)
+            with torch.no_grad():
+                layer.weight.uniform_(0.5, 1.5, generator=generator)
+                layer.bias.normal_(0, 0.3, generator=generator)
+    return module
+
+
+def relative_difference(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((a - b).abs().max() / b.abs().max())
+
+
+@pytest.mark.parametrize(("layers", "expected"), [(21, 9_232_980), (53, 25_945_428)])
+def test_parameters_of_the_inference_path(layers, expected):
+    with torch.device("meta"):
+        network = SqueezeSegV3(layers)
+    side_heads = tuple(f"segmentation_head{i}." for i in (1, 2, 3, 4))
+    parameters = [p.numel() for name, p in network.named_parameters() if not name.startswith(side_heads)]
+    assert sum(parameters) == expected
+
+
+def test_names_mirror_the_release():
+    with torch.device("meta"):
+        names = set(SqueezeSegV3(21).state_dict())
+    assert {
+        "backbone.conv1.weight",
+        "backbone.bn1.running_mean",
+        "backbone.enc3.residual_1.attention_x.0.bias",
+        "backbone.enc5.residual_0.position_mlp_2.4.weight",
+        "backbone.enc3.conv.weight",
+        "segmentation_decoder.dec5.conv.bias",
+        "segmentation_decoder.dec1.upconv.weight",
+        "segmentation_decoder.dec1.residual.bn2.running_var",
+        "segmentation_head5.1.weight",
+    } <= names
+
+
+def test_unknown_size_is_refused():
+    with pytest.raises(ValueError, match="21 or 53"):
+        SqueezeSegV3(34)
+
+
+def test_neighbours_are_those_of_unfold():
+    feature = torch.randn(2, 3, 5, 7)
+    unfolded = F.unfold(feature, 3, padding=1).view(2, 3, 9, 5, 7).transpose(1, 2).reshape(2, 27, 5, 7)
+    assert torch.equal(neighbours(feature), unfolded)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_sac_block_is_its_definition(training):
+    torch.manual_seed(1)
+    block = randomised(SACBlock(8)).train(training)
+    plain = SACBlock(8).train(training)
+    plain.load_state_dict(block.state_dict())
+    xyz, feature = torch.randn(2, 3, 6, 16), torch.randn(2, 8, 6, 16)
+    ours, reference = block(xyz, feature), plain_sac(plain, xyz, feature)
+    assert relative_difference(ours, reference) < 1e-5
+    ours.square().sum().backward()
+    reference.square().sum().backward()
+    for (name, a), b in zip(block.named_parameters(), plain.parameters(), strict=True):
+        assert a.grad is not None, name
+        assert torch.allclose(a.grad, b.grad, rtol=1e-3, atol=1e-3 * float(b.grad.abs().max()) + 1e-3), name
+    for (name, a), b in zip(block.named_buffers(), plain.buffers(), strict=True):
+        assert torch.allclose(a.float(), b.float(), rtol=1e-4, atol=1e-5), name
+
+
+def test_inference_form_is_the_same_function(monkeypatch):
+    torch.manual_seed(2)
+    network = randomised(SqueezeSegV3()).eval()
+    image = torch.randn(1, 5, 16, 64)
+    with torch.no_grad():
+        fast = inference_form(network)(image)
+        monkeypatch.setattr(SACBlock, "forward", plain_sac)
+        reference = network(image)
+    assert reference.shape == (1, 20, 16, 64)
+    assert relative_difference(fast, reference) < 1e-5
+
+
+def test_inference_form_leaves_the_network_as_it_was():
+    network = SqueezeSegV3()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    fast = inference_form(network)
+    assert network.training
+    assert not fast.training
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in fast.modules())
+
+
+def test_side_outputs_have_the_widths_of_the_stages():
+    network = SqueezeSegV3().eval()
+    with torch.no_grad():
+        outputs = network.side_outputs(torch.randn(1, 5, 8, 64))
+        assert [o.shape for o in outputs] == [(1, 20, 8, w) for w in (64, 32, 16, 8, 8)]
+        assert torch.equal(outputs[0], network(torch.randn(0, 5, 8, 64))) is False
