@@ -150,7 +150,8 @@ class Synchroniser:
     ``timeout_ns`` counts from the primary's arrival; None waits for ever (a replay that may lose nothing).
     ``max_pending`` bounds the primaries that wait, and each other topic's messages that wait for a primary: the oldest
     goes; None sets no bound. ``now_ns`` is any clock that does not run backwards. Each message comes out of
-    :meth:`take_released` exactly once, at the latest when all topics have ended.
+    :meth:`take_released` exactly once, at the latest when all topics have ended. Where credit limits how many messages
+    of a topic are unreleased, two are needed: with one, the nearest so far would wait for the next for ever.
     """
 
     def __init__(

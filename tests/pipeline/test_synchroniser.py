@@ -280,6 +280,15 @@ def test_a_tie_goes_to_the_earlier() -> None:
     assert stamps(got) == {"image": 90}
 
 
+def test_a_message_is_kept_for_the_tie_it_may_win() -> None:
+    synchroniser = Synchroniser(PRIMARY, [image()], timeout_ns=None)
+    for stamp_ns in (90, 110):
+        synchroniser.add("image", message("image", stamp_ns), 0)
+    for stamp_ns in (99, 100):
+        (got,) = synchroniser.add(PRIMARY, message(PRIMARY, stamp_ns), 0)
+        assert stamps(got) == {"image": 90}
+
+
 def test_a_message_at_the_very_stamp_completes_at_once() -> None:
     synchroniser = Synchroniser(PRIMARY, [image()], timeout_ns=None)
     assert synchroniser.add("image", message("image", 100), 0) == []
@@ -355,6 +364,26 @@ def test_what_comes_after_the_end_of_its_topic_is_late() -> None:
     assert released(synchroniser) == {("image", 5, "late"): 1, (PRIMARY, 5, "late"): 1}
 
 
+def test_messages_are_released_as_soon_as_no_primary_can_want_them() -> None:
+    synchroniser = Synchroniser(PRIMARY, [image()], timeout_ns=500, max_pending=1)
+    synchroniser.add("image", message("image", 10), 0)
+    synchroniser.add(PRIMARY, message(PRIMARY, 60), 0)
+    synchroniser.expire(500)
+    assert released(synchroniser) == {(PRIMARY, 60, "used"): 1, ("image", 10, "used"): 1}
+    synchroniser.add(PRIMARY, message(PRIMARY, 100), 600)
+    synchroniser.add("image", message("image", 70), 600)
+    synchroniser.add(PRIMARY, message(PRIMARY, 200), 600)
+    assert released(synchroniser) == {(PRIMARY, 100, "sync_overflow"): 1, ("image", 70, "unmatched"): 1}
+
+
+def test_a_primary_frees_all_that_is_too_old_for_it() -> None:
+    synchroniser = Synchroniser(PRIMARY, [image()], timeout_ns=None)
+    for stamp_ns in (10, 20, 30):
+        synchroniser.add("image", message("image", stamp_ns), 0)
+    synchroniser.add(PRIMARY, message(PRIMARY, 200), 0)
+    assert released(synchroniser) == {("image", stamp_ns, "unmatched"): 1 for stamp_ns in (10, 20, 30)}
+
+
 def test_after_the_last_primary_nothing_is_kept() -> None:
     synchroniser = Synchroniser(PRIMARY, [image()], timeout_ns=None)
     synchroniser.add("image", message("image", 500), 0)
@@ -410,6 +439,19 @@ def test_the_oldest_of_a_topic_goes_when_no_primary_comes() -> None:
     for stamp_ns in (100, 200, 300):
         synchroniser.add("image", message("image", stamp_ns), 0)
     assert released(synchroniser) == {("image", 100, "sync_overflow"): 1}
+
+
+def test_a_message_that_overflows_after_it_was_chosen_shares_its_sets_fate() -> None:
+    synchroniser = Synchroniser(
+        PRIMARY, [image(), TopicSync(name="labels", tolerance_ns=0)], timeout_ns=None, max_pending=1
+    )
+    synchroniser.add(PRIMARY, message(PRIMARY, 100), 0)
+    for stamp_ns in (100, 140):
+        synchroniser.add("image", message("image", stamp_ns), 0)
+    assert released(synchroniser) == {}
+    (got,) = synchroniser.end("labels", 0)
+    assert stamps(got) == {"image": 100, "labels": None}
+    assert released(synchroniser) == {(PRIMARY, 100, "incomplete"): 1, ("image", 100, "incomplete"): 1}
 
 
 def test_released_messages_are_the_very_ones_that_were_added() -> None:
