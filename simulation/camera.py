@@ -69,9 +69,9 @@ def _render_rays(scene: Scene, pose: np.ndarray, plan: Plan, centre: np.ndarray,
     local = centre.astype(np.float32) + range_m * directions[seen]
     on_street = local @ turn.T + pose[:3, 3]  # float64: a long drive's coordinates are large
     surface = _albedo(scene, hits.triangle[seen], on_street, normals @ turn.T)
-    lit = _light(scene, local, normals, np.float32(plan.sun) @ turn, plan)
+    lit = _light(scene, local, normals, _floats(*plan.sun) @ turn, plan)
     haze = 1.0 - np.exp(-range_m / _HAZE_M)
-    colour[seen] = (1.0 - haze) * surface * lit + haze * np.float32((0.78, 0.82, 0.88))
+    colour[seen] = (1.0 - haze) * surface * lit + haze * _floats(0.78, 0.82, 0.88)
     encoded = 255 * np.clip(colour, 0.0, 1.0) ** np.float32(1 / _GAMMA) + 0.5
     return encoded.astype(np.uint8)[:, ::-1]
 
@@ -83,12 +83,16 @@ def _image_rays() -> tuple[np.ndarray, np.ndarray]:
     return centre, directions.astype(np.float32)
 
 
+def _floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
 def _sky(looking: np.ndarray, plan: Plan) -> np.ndarray:
     """Colour of the sky in each direction [N,3] (street frame): float32 RGB [N,3]."""
     up = np.clip(looking[:, 2:], 0.0, 1.0) ** np.float32(0.6)
-    zenith = (1 - plan.overcast) * np.float32((0.2, 0.42, 0.78)) + plan.overcast * np.float32((0.62, 0.66, 0.7))
-    glow = np.clip(looking @ np.float32(plan.sun), 0.0, 1.0)[:, None] ** 40 * np.float32(0.5 * (1 - plan.overcast))
-    return (1 - up) * np.float32((0.8, 0.85, 0.9)) + up * zenith.astype(np.float32) + glow
+    zenith = (1 - plan.overcast) * _floats(0.2, 0.42, 0.78) + plan.overcast * _floats(0.62, 0.66, 0.7)
+    glow = np.clip(looking @ _floats(*plan.sun), 0.0, 1.0)[:, None] ** 40 * np.float32(0.5 * (1 - plan.overcast))
+    return (1 - up) * _floats(0.8, 0.85, 0.9) + up * zenith.astype(np.float32) + glow
 
 
 def _light(scene: Scene, points: np.ndarray, normals: np.ndarray, sun: np.ndarray, plan: Plan) -> np.ndarray:
@@ -99,8 +103,8 @@ def _light(scene: Scene, points: np.ndarray, normals: np.ndarray, sun: np.ndarra
         points[lit] + np.float32(0.02) * normals[lit], np.broadcast_to(_SHADOW_M * sun, (len(lit), 3))
     )
     facing[lit[shadow]] = 0.0
-    sunlight = np.float32(0.95 * (1.0 - 0.8 * plan.overcast)) * np.float32((1.0, 0.95, 0.86))
-    skylight = np.float32(0.5 + 0.25 * plan.overcast) * np.float32((0.9, 0.96, 1.06))
+    sunlight = np.float32(0.95 * (1.0 - 0.8 * plan.overcast)) * _floats(1.0, 0.95, 0.86)
+    skylight = np.float32(0.5 + 0.25 * plan.overcast) * _floats(0.9, 0.96, 1.06)
     return facing[:, None] * sunlight + (np.float32(0.75) + np.float32(0.25) * normals[:, 2:]) * skylight
 
 
@@ -119,5 +123,5 @@ def _albedo(scene: Scene, triangle: np.ndarray, points: np.ndarray, normals: np.
     colour[brick[is_mortar(points[brick], normals[brick])]] *= np.float32(1.35)
     facade = np.flatnonzero((label == BUILDING) & ((material == Material.PLASTER) | (material == Material.BRICK)))
     panes = facade[is_window(points[facade], normals[facade])]
-    colour[panes] = np.float32((0.06, 0.08, 0.1)) + np.float32(0.12) * cell_noise(points[panes], 1.3)[:, None]
+    colour[panes] = _floats(0.06, 0.08, 0.1) + np.float32(0.12) * cell_noise(points[panes], 1.3)[:, None]
     return colour

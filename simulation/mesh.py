@@ -59,7 +59,7 @@ def mesh(vertices: np.ndarray, triangles: np.ndarray, look: Look) -> Mesh:
         np.asarray(triangles, np.int64),
         np.full(n, look.label, np.uint16),
         np.full(n, look.material, np.uint8),
-        np.tile(np.float32(look.rgb), (n, 1)),
+        np.tile(np.array(look.rgb, np.float32), (n, 1)),
         np.zeros(n, np.uint16),
         np.zeros(n, np.int64),
     )

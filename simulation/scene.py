@@ -15,12 +15,13 @@ def import_open3d() -> Any:
     """Open3D, or :class:`UserError` that says what to install."""
     try:
         import open3d
-    except OSError as error:
-        if "libusb" in str(error):
-            raise UserError(f"Open3D cannot be loaded ({error}): run `apt-get install libusb-1.0-0`") from error
-        raise UserError(f"Open3D cannot be loaded: {error}") from error
-    except ImportError as error:
-        raise UserError("simulation needs Open3D: run `pip install rangecast[sim]`") from error
+    except ModuleNotFoundError as error:
+        raise UserError(f"simulation needs Open3D ({error}): run `pip install rangecast[sim]`") from error
+    except (ImportError, OSError) as error:
+        remedy = (
+            "apt-get install libusb-1.0-0" if "libusb" in str(error) else "pip install --force-reinstall open3d-cpu"
+        )
+        raise UserError(f"Open3D cannot be loaded ({error}): run `{remedy}`") from error
     return open3d
 
 

@@ -1,12 +1,14 @@
 """Ray casting and geometry against slow references."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from errors import UserError
 from simulation import lidar, scene
 from simulation.centreline import Centreline
 from simulation.materials import Material
@@ -58,8 +60,21 @@ def test_nearest_hit_of_what_stands_and_what_moves() -> None:
 
 
 def test_open3d_absent_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "open3d", None)
-    with pytest.raises(scene.UserError, match=r"pip install rangecast\[sim\]"):
+    monkeypatch.setitem(sys.modules, "open3d", None)
+    with pytest.raises(UserError, match=r"pip install rangecast\[sim\]"):
+        scene.import_open3d()
+
+
+@pytest.mark.parametrize("kind", [ImportError, OSError])
+def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch, kind: type[Exception]) -> None:
+    class Loader:
+        def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+            if name == "open3d":
+                raise kind("libusb-1.0.so.0: cannot open shared object file")
+
+    monkeypatch.delitem(sys.modules, "open3d", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
+    with pytest.raises(UserError, match=r"apt-get install libusb-1\.0-0"):
         scene.import_open3d()
 
 
