@@ -65,7 +65,7 @@ def open_session(
                 )
             log.warning("%s: %s", folder, _fallback(engine, backend))
     session = Session(engine, manifest, choice, count)
-    log.info("%s: %s", folder, in_words(session))
+    log.info("%s: %s", folder, _in_words(session))
     return session
 
 
@@ -77,7 +77,7 @@ def check_request(backend: str, precision: str) -> None:
         _check_available(backend, precision)
 
 
-def in_words(session: Session) -> str:
+def _in_words(session: Session) -> str:
     """A session's backend, device, precision and threads, why it was chosen and why not the others: one line."""
     threads = f"{session.threads} thread{'s' if session.threads > 1 else ''}"
     how = f"{session.backend} on {session.provider} in {session.precision}, {threads}"

@@ -1,0 +1,184 @@
+"""Give each point of a scan its class, with an exported range-view model."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from errors import UserError
+from inference.auto import check_request, open_session
+from inference.manifest import Labels, Manifest, Normalisation, SensorProfile, load_manifest
+from pipeline.messages import RangeImage, SemanticScan
+
+log = logging.getLogger(__name__)
+
+CHANNELS = 5  # range, x, y, z, remission
+
+
+class Segmentation:
+    """One :class:`SemanticScan` per range image: normalise, infer, and vote the pixels' classes back to the points.
+
+    Args:
+        model: folder of an exported model, with its ``model.json``. The graph takes the normalised image
+            [1, 5, H, W] float32 and gives ``labels`` [1, H, W], or ``logits`` [1, classes, H, W].
+        backend, precision, allow_fallback: see :func:`inference.auto.open_session`.
+        threads: compute threads; 0: the available cores.
+        knn: neighbours that vote on a point's class (:mod:`models.range_view.knn`); 0: each point takes its pixel's.
+        knn_search: width and height of the window of pixels searched for neighbours; odd.
+        knn_sigma: of the Gaussian that weighs a neighbour's range difference by its distance in pixels.
+        knn_cutoff_m: neighbours whose weighted range difference is larger do not vote.
+
+    Points without a pixel get class 0.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        backend: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
+        knn: int = 5,
+        knn_search: int = 5,
+        knn_sigma: float = 1.0,
+        knn_cutoff_m: float = 1.0,
+        allow_fallback: bool = False,
+    ) -> None:
+        self.model = model
+        self.backend = backend
+        self.precision = precision
+        self.threads = threads
+        self.knn = knn
+        self.knn_search = knn_search
+        self.knn_sigma = knn_sigma
+        self.knn_cutoff_m = knn_cutoff_m
+        self.allow_fallback = allow_fallback
+
+    @classmethod
+    def check(
+        cls,
+        model: str,
+        backend: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
+        knn: int = 5,
+        knn_search: int = 5,
+        knn_sigma: float = 1.0,
+        knn_cutoff_m: float = 1.0,
+        allow_fallback: bool = False,
+    ) -> None:
+        """Raise :class:`UserError` where the model folder is damaged or of another kind, or a parameter is wrong."""
+        check_request(backend, precision)
+        if threads < 0:
+            raise UserError(f"segmentation: threads is {threads}; give 1 or more, or 0 for the available cores")
+        if knn_search < 1 or knn_search % 2 == 0:
+            raise UserError(f"segmentation: knn_search is {knn_search}; give an odd number of pixels, 1 or more")
+        if not 0 <= knn <= knn_search**2:
+            raise UserError(
+                f"segmentation: knn is {knn}; a window of knn_search {knn_search} has {knn_search**2} pixels: give 0 "
+                f"(no voting) to {knn_search**2}"
+            )
+        if not knn_sigma > 0 or not knn_cutoff_m > 0:
+            raise UserError(
+                f"segmentation: knn_sigma is {knn_sigma}, knn_cutoff_m {knn_cutoff_m}; both must be above 0"
+            )
+        _described(model, load_manifest(model))
+
+    def open(self) -> None:
+        """Load the model, compile what is compiled at first use, and run all of it once."""
+        self._session = open_session(
+            self.model,
+            backend=self.backend,
+            precision=self.precision,
+            threads=self.threads or None,
+            allow_fallback=self.allow_fallback,
+        )
+        self._normalisation, self._labels, self._sensor = _described(self.model, self._session.manifest)
+        height, width = self._sensor.height, self._sensor.width
+        empty = np.full((CHANNELS, height, width), -1, np.float32)
+        self.process(RangeImage(image=empty, point_pixel=np.zeros(1, np.int32), point_range=np.ones(1, np.float32)))
+
+    def process(self, range_image: RangeImage) -> SemanticScan:
+        """Label one scan.
+
+        Raises:
+            UserError: the image is not of the size the model was exported for.
+        """
+        labels = self._refine(self._segment(range_image.image), range_image)
+        return SemanticScan(
+            header=range_image.header,
+            labels=labels,
+            class_names=self._labels.names,
+            class_colors=self._labels.colors,
+        )
+
+    def close(self) -> None:
+        """Close the session."""
+        if hasattr(self, "_session"):
+            self._session.close()
+
+    def _segment(self, image: np.ndarray) -> np.ndarray:
+        """The class of each pixel, uint8 [H, W]."""
+        from models.range_view.normalize import normalize
+
+        height, width = image.shape[1:]
+        if (height, width) != (self._sensor.height, self._sensor.width):
+            raise UserError(
+                f"the range image is {height}x{width} pixels, but {self.model} was exported for "
+                f"{self._sensor.height}x{self._sensor.width}: set the projection's height and width to that"
+            )
+        normalised = normalize(image, self._normalisation.means, self._normalisation.stds)
+        outputs = self._session.infer({self._session.inputs[0].name: normalised[np.newaxis]})
+        if "labels" in outputs:
+            return outputs["labels"][0].astype(np.uint8, copy=False)
+        return outputs["logits"][0].argmax(axis=0).astype(np.uint8)
+
+    def _refine(self, label_image: np.ndarray, projected: RangeImage) -> np.ndarray:
+        """The class of each point, uint8 [N]."""
+        if self.knn == 0:
+            labels = label_image.ravel()[projected.point_pixel]
+            labels[projected.point_pixel < 0] = 0
+            return labels
+        from models.range_view.knn import refine
+
+        return refine(
+            label_image,
+            projected.image[0],
+            projected.point_pixel,
+            projected.point_range,
+            knn=self.knn,
+            search=self.knn_search,
+            sigma=self.knn_sigma,
+            cutoff_m=self.knn_cutoff_m,
+            classes=len(self._labels.names),
+        )
+
+
+def _described(model: str, manifest: Manifest) -> tuple[Normalisation, Labels, SensorProfile]:
+    """What this node needs of a manifest. Raises :class:`UserError` where the model is of another kind."""
+
+    def wrong(what: str) -> UserError:
+        return UserError(f"{model}: {what}; give the folder of a range-view segmentation model")
+
+    normalisation, labels, sensor = manifest.normalisation, manifest.labels, manifest.sensor
+    if normalisation is None or labels is None or sensor is None:
+        raise wrong("its manifest has no normalisation, no labels or no sensor")
+    if len(normalisation.means) != CHANNELS:
+        raise wrong(f"it normalises {len(normalisation.means)} channels, a range image has {CHANNELS}")
+    if len(labels.names) > 256:
+        raise wrong(f"it has {len(labels.names)} classes, a point's label holds 256")
+    size = (sensor.height, sensor.width)
+    if len(manifest.inputs) != 1 or manifest.inputs[0].dtype != "float32":
+        raise wrong("it does not take one float32 image")
+    if manifest.inputs[0].shape != (1, CHANNELS, *size):
+        raise wrong(f"it takes {manifest.inputs[0]}, not [1, {CHANNELS}, {size[0]}, {size[1]}] as its sensor says")
+    pixels, scores = manifest.output("labels"), manifest.output("logits")
+    if pixels is None and scores is None:
+        raise wrong(f"it gives {', '.join(tensor.name for tensor in manifest.outputs)}, neither labels nor logits")
+    if pixels is not None and pixels.shape != (1, *size):
+        raise wrong(f"it gives {pixels}, not [1, {size[0]}, {size[1]}]")
+    if pixels is None and scores is not None and scores.shape != (1, len(labels.names), *size):
+        raise wrong(
+            f"it gives {scores}, not [1, {len(labels.names)}, {size[0]}, {size[1]}] for its {len(labels.names)} labels"
+        )
+    return normalisation, labels, sensor
