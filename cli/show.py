@@ -89,7 +89,8 @@ def print_summary(report: RunReport, folder: Path) -> None:
     _print_remarks(report)
     colour = {"finished": "green", "interrupted": "yellow"}.get(report.outcome, "red")
     reason = f": {report.reason}" if report.reason else ""
-    _say(colour, report.outcome, f"after {report.duration_s:.1f} s{reason}; outputs in {folder}")
+    word = "failed" if report.outcome == "user" else report.outcome
+    _say(colour, word, f"after {report.duration_s:.1f} s{reason}; outputs in {folder}")
 
 
 def _latency_table(report: RunReport) -> Table:

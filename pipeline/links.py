@@ -511,7 +511,10 @@ class NodeLinks:
             secure_client(socket, self._keys.for_client())
         socket.routing_id = f"{self.node}.{link.name}/{self._incarnation}/{time.monotonic_ns()}".encode()
         socket.connect(endpoint)
-        credit = 1 if link.policy == "latest" else link.queue
+        credit = 1
+        if link.policy == "all":
+            # A synchroniser may have to see the next message to know that the one it holds is the nearest.
+            credit = max(link.queue, 2 if len(self.inputs) > 1 else 1)
         hello = wire.Hello(f"{self.node}.{link.name}", credit, self._incarnation)
         socket.send_multipart([wire.HELLO, wire.encode_body(hello)])
         self._input_sockets[link.name] = socket

@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 
 from pipeline import account
-from pipeline.account import EdgeAccount, Loss, NodeBeat, Timing
+from pipeline.account import EdgeAccount, Loss, NodeBeat
 from pipeline.clock import now_ns
 from pipeline.control import Beat
 from pipeline.graph import Graph
 from pipeline.process import WorkerProcess
+from pipeline.samples import SeqSet, TimingSample
 
 MAX_NOTICES = 200
 
@@ -27,12 +28,12 @@ class Percentiles(msgspec.Struct, frozen=True):
     max: float
 
     @classmethod
-    def of(cls, values_ns: list[int]) -> Percentiles | None:
+    def of(cls, values_ns: np.ndarray) -> Percentiles | None:
         """Of durations in nanoseconds; None where there are none."""
-        if not values_ns:
+        if not len(values_ns):
             return None
-        p50, p95, p99 = (float(v) / 1e6 for v in np.percentile(np.asarray(values_ns), (50, 95, 99)))
-        return cls(round(p50, 3), round(p95, 3), round(p99, 3), round(max(values_ns) / 1e6, 3))
+        p50, p95, p99, top = (round(float(v) / 1e6, 3) for v in np.percentile(values_ns, (50, 95, 99, 100)))
+        return cls(p50, p95, p99, top)
 
 
 class NodeReport(msgspec.Struct, kw_only=True):
@@ -106,22 +107,27 @@ class _NodeLedger:
         self.emitted = 0
         self.malformed = 0
         self.counters: Counter[str] = Counter()
-        self.timings: list[Timing] = []
-        self.handled_seqs: list[int] = []
-        self.emitted_seqs: list[int] = []
-        self.received_seqs: dict[str, list[int]] = defaultdict(list)
+        self.timings = TimingSample()
+        self.handled_seqs = SeqSet()
+        self.emitted_seqs = SeqSet()
+        self.received_seqs: dict[str, SeqSet] = defaultdict(SeqSet)
+        self.received: Counter[str] = Counter()
         self.skipped: list[tuple[str, str]] = []
         self.edges: dict[str, EdgeAccount] = {}
         self.deaths = 0
 
     def add(self, beat: NodeBeat) -> None:
         self.last = beat
-        self.timings += beat.timings
-        self.handled_seqs += beat.handled_seqs
-        self.emitted_seqs += beat.emitted_seqs
         self.skipped += beat.skipped
+        for timing in beat.timings:
+            self.timings.add(timing)
+        for seq in beat.handled_seqs:
+            self.handled_seqs.add(seq)
+        for seq in beat.emitted_seqs:
+            self.emitted_seqs.add(seq)
         for name, seq in beat.received_seqs:
-            self.received_seqs[name].append(seq)
+            self.received_seqs[name].add(seq)
+            self.received[name] += 1
 
     def fold(self) -> None:
         """The incarnation is over: what its last beat counted becomes part of the sum."""
@@ -203,11 +209,11 @@ class RunLedger:
         otherwise the last one that any has: what is past is past.
         """
         edges = [edge for edge in self.graph.edges if edge.source == source]
-        newest = [max(self._nodes[edge.target].received_seqs[edge.input], default=-1) for edge in edges]
+        newest = [self._nodes[edge.target].received_seqs[edge.input].last for edge in edges]
         if edges and all(edge.policy == "all" for edge in edges):
             last = min(newest)
         else:
-            last = max([*newest, *self._nodes[source].emitted_seqs], default=-1)
+            last = max([*newest, self._nodes[source].emitted_seqs.last])
         return last if last >= 0 else None
 
     def strict_fault(self) -> str | None:
@@ -224,8 +230,7 @@ class RunLedger:
         rows = []
         for name, node in self._nodes.items():
             dropped = sum(sum(edge.lost.values()) for edge in [*node.edges.values(), *node.last.edges])
-            recent = [timing.compute for timing in node.timings[-100:]]
-            compute_ms = float(np.median(recent)) / 1e6 if recent else None
+            compute_ms = float(np.median(node.timings.recent_compute)) / 1e6 if node.timings.recent_compute else None
             rows.append((name, node.last.state, node.processed + node.last.processed, dropped, compute_ms))
         return rows
 
@@ -279,15 +284,12 @@ class RunLedger:
         if not node.deaths:
             return
         target, _, input_name = edge.edge.partition(" -> ")[2].partition(".")
-        if target not in self._nodes:
-            received: list[int] = []
-        else:
-            received = self._nodes[target].received_seqs[input_name]
         outcomes = Counter(edge.outcomes)
-        unheard = len(received) - edge.delivered
-        if unheard > 0:
-            outcomes[account.USED] += unheard
-        missing = self._missing(publisher, node, edge, sorted(set(received)))
+        missing: list[int] = []
+        if target in self._nodes:
+            consumer = self._nodes[target]
+            outcomes[account.USED] += max(0, consumer.received[input_name] - edge.delivered)
+            missing = self._missing(publisher, node, edge, consumer.received_seqs[input_name])
         for seq in missing:
             self._add_loss(Loss(edge.edge, seq, "", account.PUBLISHER_DIED))
         known = sum(outcomes.values())
@@ -295,29 +297,27 @@ class RunLedger:
         edge.offered = sum(outcomes.values())
         edge.outcomes = dict(+outcomes)
 
-    def _missing(self, publisher: str, node: _NodeLedger, edge: EdgeAccount, received: list[int]) -> list[int]:
+    def _missing(self, publisher: str, node: _NodeLedger, edge: EdgeAccount, received: SeqSet) -> list[int]:
         one_to_one = len(node.emitted_seqs) >= 0.9 * len(node.handled_seqs)
-        if not received or not one_to_one:
+        if not len(received) or not one_to_one:
             return []
-        named = {loss.seq for loss in self._losses.values() if loss.edge == edge.edge}
-        named |= {
-            loss.seq for loss in self._losses.values() if loss.edge.partition(" -> ")[2].startswith(f"{publisher}.")
-        }
-        last = max([received[-1], *node.emitted_seqs, *node.handled_seqs])
-        return sorted(set(range(received[0], last + 1)) - set(received) - named)
+        into_publisher = f" -> {publisher}."
+        named = {loss.seq for loss in self._losses.values() if loss.edge == edge.edge or into_publisher in loss.edge}
+        last = max(received.last, node.emitted_seqs.last, node.handled_seqs.last)
+        return [seq for seq in received.gaps(last) if seq not in named]
 
 
 def _node_report(name: str, node: _NodeLedger) -> NodeReport:
-    timings = node.timings
+    sample = node.timings.columns()
     return NodeReport(
         node=name,
         processed=node.processed,
         emitted=node.emitted,
-        queue_ms=Percentiles.of([t.queue for t in timings]),
-        transport_ms=Percentiles.of([t.transport for t in timings]),
-        compute_ms=Percentiles.of([t.compute for t in timings]),
-        latency_ms=Percentiles.of([t.latency for t in timings]),
-        runtime_ms=Percentiles.of([t.latency - t.path_compute for t in timings]),
+        queue_ms=Percentiles.of(sample["queue"]),
+        transport_ms=Percentiles.of(sample["transport"]),
+        compute_ms=Percentiles.of(sample["compute"]),
+        latency_ms=Percentiles.of(sample["latency"]),
+        runtime_ms=Percentiles.of(sample["latency"] - sample["path_compute"]),
         skipped=node.skipped,
         malformed=node.malformed,
         counters=dict(node.counters),

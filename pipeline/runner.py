@@ -109,8 +109,10 @@ class NodeRunner:
             self.meter.state = "running"
             self._work()
         finally:
+            self.meter.busy_since_ns = now_ns()
             if hasattr(self._node, "close"):
                 self._node.close()
+            self.meter.busy_since_ns = None
         self.meter.state = "draining"
         self.links.end_output("finished")
         self.meter.state = "done"

@@ -251,6 +251,10 @@ class Supervisor:
         elif all(other.state == "bound" for other in self._processes.values()):
             for other in self._processes.values():
                 self._send(other, control.Connect(self._endpoints, []))
+            for spec in self.graph.nodes.values():
+                if spec.publish is not None and spec.publish.wait_for:
+                    text = f"waits for {spec.publish.wait_for} consumer(s) at {spec.publish.bind}"
+                    self._observer.on_said(spec.name, "INFO", text)
 
     def _on_ready(self, process: WorkerProcess, node: str, first_stamp_ns: int | None) -> None:
         process.last_beat_ns = now_ns()
