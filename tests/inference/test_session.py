@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -337,3 +338,10 @@ print("torch" in sys.modules)
     )
     assert done.stdout == "False\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_nobody_imports_the_libraries_past_the_functions_that_quieten_them() -> None:
+    direct = re.compile(r"^\s*(import|from) (onnxruntime|openvino)\b", re.MULTILINE)
+    ours = [path for path in ROOT.rglob("*.py") if not {".venv", "build", "out"} & set(path.relative_to(ROOT).parts)]
+    found = {str(path.relative_to(ROOT)) for path in ours if direct.search(path.read_text(encoding="utf-8"))}
+    assert found == {"inference/openvino_backend.py", "inference/ort.py"}
