@@ -25,7 +25,11 @@ STDS = (12.32, 11.47, 6.91, 0.86, 0.16)
 
 
 def make_tiny_segmenter(
-    folder: Path, height: int = 64, width: int = 512, output: Literal["logits", "labels"] = "logits"
+    folder: Path,
+    height: int = 64,
+    width: int = 512,
+    output: Literal["logits", "labels"] = "logits",
+    class_names: tuple[str, ...] = CLASS_NAMES,
 ) -> Path:
     """Write ``model.onnx`` and ``model.json`` to ``folder`` (made if absent) and return it.
 
@@ -70,7 +74,7 @@ def make_tiny_segmenter(
             provenance=Provenance(trained_on="nothing: made for tests", weights_sha256="", tools={}),
             normalisation=Normalisation(means=MEANS, stds=STDS),
             labels=Labels(
-                names=CLASS_NAMES,
+                names=class_names,
                 colors=tuple((0, 50 * c, 250 - 50 * c) for c in range(len(CLASS_NAMES))),
             ),
             sensor=SensorProfile(name="HDL-64", height=height, width=width, fov_up_deg=3.0, fov_down_deg=-25.0),
