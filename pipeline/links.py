@@ -30,6 +30,7 @@ from pipeline.outbox import Outbox, Parcel
 from pipeline.security import RunKeys, secure_client, secure_server
 
 TICK_MS = 100
+LET_GO_S = 0.01
 PROBE_INTERVAL_NS = 1_000_000_000
 MAX_OUTSIDE_CONSUMERS = 64
 
@@ -250,6 +251,11 @@ class NodeLinks:
                 self._wait_for_room(outbox)
                 outbox.put(parcel)
         self._wake()
+
+    def let_go(self) -> None:
+        """Stand back until what may be sent has been sent: reading the next record would hold up the I/O thread."""
+        with self.changed:
+            self.changed.wait_for(lambda: not any(box.sendable for box in self.outboxes.values()), LET_GO_S)
 
     def _wait_for_room(self, outbox: Outbox) -> None:
         stall_timeout_s = None

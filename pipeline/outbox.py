@@ -50,6 +50,11 @@ class Outbox:
         return self.policy == "all" and not self.gone and len(self.waiting) >= self.queue
 
     @property
+    def sendable(self) -> bool:
+        """Whether there is something to send, and leave to send it."""
+        return self.peer is not None and self.credit > 0 and bool(self.waiting)
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to send or to hear of."""
         return self.gone or (self.end_acknowledged and not self.waiting and not self.in_flight)

@@ -21,6 +21,9 @@ SAMPLE_INTERVAL_NS = 500_000_000
 # Each worker's inference sessions set their own threads; these are the pools nobody asked for.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+# glibc gives memory of megabytes back to the system and fetches it again, page by page, for every message; keep it.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+
 ProcessState = Literal["starting", "bound", "running", "waiting", "done", "gone"]
 
 
@@ -51,7 +54,7 @@ class WorkerProcess:
         self._cpu_before_s = self.cpu_s
         root = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**ONE_THREAD, **os.environ, "PYTHONPATH": path}
+        environment = {**ONE_THREAD, **KEEP_MEMORY, **os.environ, "PYTHONPATH": path}
         with contextlib.ExitStack() as stack:
             log: IO[bytes] | int = subprocess.DEVNULL
             if self._log_path is not None:

@@ -215,6 +215,7 @@ class SourceRunner(NodeRunner):
             )
         self._seq += 1
         self._emit(message, header)
+        self.links.let_go()
 
 
 class ProcessRunner(NodeRunner):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from models.arrays import read_only
+
 
 def paint_points(
     points: np.ndarray,
@@ -40,20 +42,13 @@ def paint_points(
         pixel's, 0 where not in view. Whole numbers of u and v are the centres of pixels.
     """
     return _paint(
-        _read_only(points, np.float32),
-        _read_only(image, np.uint8),
-        _read_only(lidar_to_image, np.float64),
+        read_only(points, np.float32),
+        read_only(image, np.uint8),
+        read_only(lidar_to_image, np.float64),
         min_depth_m,
         occlusion_window_px,
         1.0 - occlusion_tolerance,
     )
-
-
-def _read_only(array: np.ndarray, dtype: type) -> np.ndarray:
-    """A contiguous read-only view: numba compiles once, whether arrays came over a socket or from a neighbour."""
-    view = np.ascontiguousarray(array, dtype).view()
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(cache=True, nogil=True)

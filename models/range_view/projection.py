@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from errors import UserError
+from models.arrays import read_only
 
 # The polynomial's error (1e-5 rad) and float32 rounding, with room to spare: nearer than this to the edge of a pixel,
 # _exact_pixel decides.
@@ -73,7 +74,7 @@ def project(
         raise UserError(f"keep={keep!r}: must be 'nearest' or 'farthest'")
     sign = np.float32(1 if keep == "nearest" else -1)
     image, point_pixel, point_range, dropped = _project(
-        points, height, width, math.radians(fov_up_deg), math.radians(fov_down_deg), sign
+        read_only(points, np.float32), height, width, math.radians(fov_up_deg), math.radians(fov_down_deg), sign
     )
     return Projection(image, point_pixel, point_range, int(dropped))
 
@@ -117,8 +118,8 @@ def _project(points, height, width, fov_up, fov_down, sign):
 def _exact_pixel(x, y, z, height, width, fov_up, fov_down):
     u = 0.5 * (1 - math.atan2(y, x) / math.pi) * width
     v = (1 - (math.asin(z / math.sqrt(x * x + y * y + z * z)) - fov_down) / (fov_up - fov_down)) * height
-    column = min(max(int(math.floor(u)), 0), width - 1)
-    row = min(max(int(math.floor(v)), 0), height - 1)
+    column = min(max(math.floor(u), 0), width - 1)
+    row = min(max(math.floor(v), 0), height - 1)
     return row * width + column
 
 
@@ -140,8 +141,9 @@ def _estimate_pixels(xs, ys, zs, height, width, fov_up, fov_down, point_pixel):
         ground = x * x + y * y
         u = middle - columns_per_rad * _atan2_estimate(y, x)
         v = bottom - rows_per_rad * (_atan2_estimate(z, math.sqrt(ground)) + down)
-        # Held within [½, W − ½] the floor is a truncation, and clamped to [0, W − 1].
-        u = u if u > half else half
+        # Held within [½, H − ½] the floor is a truncation, and clamped to [0, H − 1]. Not so at u = 0: a point straight
+        # behind is at one end of the image or at the other by the sign of its zero y, which atan2 knows.
+        u = u if u > f32(0) else f32(0)
         u = u if u < last_u else last_u
         v = v if v > half else half
         v = v if v < last_v else last_v
