@@ -5,8 +5,8 @@ A LiDAR image looks different at different heights, so a spatially-adaptive conv
 pixel, channel and kernel position, by an attention map computed from the points' coordinates (Sec. 4, Fig. 4a).
 
 Where the paper is silent this follows the authors' release: layer sizes, the names of the parameters, attention from
-x, y, z alone, skip connections detached from the gradient. A state dict of this network is the union of the release's files, each name
-prefixed with its file's.
+x, y, z alone, skip connections detached from the gradient. A state dict of this network is the union of the release's
+files, each name prefixed with its file's.
 """
 
 from __future__ import annotations
@@ -157,7 +157,12 @@ class Decoder(nn.Module):
                 conv = ("conv", nn.Conv2d(before, after, 3, padding=1))
             else:
                 conv = ("upconv", nn.ConvTranspose2d(before, after, (1, 4), stride=(1, 2), padding=(0, 1)))
-            layers = [conv, ("bn", nn.BatchNorm2d(after)), ("relu", leaky_relu()), ("residual", Residual(after, before))]
+            layers = [
+                conv,
+                ("bn", nn.BatchNorm2d(after)),
+                ("relu", leaky_relu()),
+                ("residual", Residual(after, before)),
+            ]
             self.add_module(f"dec{stage}", nn.Sequential(OrderedDict(layers)))
         self.dropout = nn.Dropout2d(dropout)
 

@@ -1,0 +1,117 @@
+"""The exported graph against the network it was made from, and what the export writes beside it."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+
+import onnxruntime  # noqa: E402
+
+from errors import UserError  # noqa: E402
+from export.squeezesegv3 import export, main  # noqa: E402
+from inference.manifest import load_manifest  # noqa: E402
+from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
+from models.squeezesegv3.network import SqueezeSegV3  # noqa: E402
+
+
+def checkpoint(classes=20):
+    torch.manual_seed(0)
+    network = SqueezeSegV3(classes=classes)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_(0, 0.3)
+            layer.running_var.uniform_(0.5, 2)
+    state = network.state_dict()
+    return Checkpoint(layers=21, classes=classes, height=8, width=64, step=7, network=state, optimizer={})
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A checkpoint, the folder it was exported to, and the manifest."""
+    folder = tmp_path_factory.mktemp("export")
+    save_checkpoint(folder / "checkpoint.pt", checkpoint())
+    return (
+        folder / "checkpoint.pt",
+        folder / "model",
+        export(folder / "checkpoint.pt", folder / "model", trained_on="-"),
+    )
+
+
+def test_graph_gives_what_the_network_gives(exported):
+    path, folder, _ = exported
+    network = load_checkpoint(path).restore().eval()
+    image = np.random.default_rng(1).normal(size=(1, 5, 8, 64)).astype(np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image)).numpy()
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    logits, labels = session.run(["logits", "labels"], {"range_image": image})
+    assert np.abs(logits - expected).max() < 2e-3 * np.abs(expected).max()  # weights were rounded to float16
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, logits.argmax(1))
+
+
+def test_weights_are_stored_as_float16(exported):
+    _, folder, _ = exported
+    graph = onnx.load(folder / "model.onnx").graph
+    sizes = {onnx.TensorProto.FLOAT: 0, onnx.TensorProto.FLOAT16: 0}
+    for initializer in graph.initializer:
+        if initializer.data_type in sizes:
+            sizes[initializer.data_type] += int(np.prod(initializer.dims))
+    assert sizes[onnx.TensorProto.FLOAT16] > 9_000_000
+    assert sizes[onnx.TensorProto.FLOAT] < 30_000  # biases
+    assert "BatchNormalization" not in {node.op_type for node in graph.node}
+    assert (folder / "model.onnx").stat().st_size < 20_000_000
+    assert not any(node.doc_string or node.metadata_props for node in graph.node)
+
+
+def test_manifest_describes_the_graph(exported):
+    _, folder, manifest = exported
+    assert load_manifest(folder) == manifest
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    assert [(t.name, list(t.shape)) for t in manifest.inputs] == [(t.name, t.shape) for t in session.get_inputs()]
+    assert [(t.name, list(t.shape)) for t in manifest.outputs] == [(t.name, t.shape) for t in session.get_outputs()]
+    assert (manifest.sensor.height, manifest.sensor.width) == (8, 64)
+    assert manifest.labels.names[9] == "road"
+    assert manifest.labels.colors[9] == (255, 0, 255)
+
+
+def test_parity_was_measured(exported):
+    parity = exported[2].parity
+    assert parity.passed
+    rounding, runtime = parity.stages.values()
+    assert 0 < rounding["relative_difference"] < 5e-3
+    assert runtime["relative_difference"] < 1e-5
+    assert runtime["same_label"] > 0.999
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing of the kind", None])
+def test_not_a_checkpoint(tmp_path, content):
+    path = tmp_path / "checkpoint.pt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"checkpoint\.pt"):
+        export(path, tmp_path / "model", trained_on="-")
+    assert not (tmp_path / "model").exists()
+
+
+def test_checkpoint_of_something_else(tmp_path):
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(UserError, match="not a checkpoint of SqueezeSegV3"):
+        load_checkpoint(tmp_path / "other.pt")
+
+
+def test_checkpoint_with_other_classes(tmp_path):
+    save_checkpoint(tmp_path / "checkpoint.pt", checkpoint(classes=4))
+    with pytest.raises(UserError, match="4 classes"):
+        export(tmp_path / "checkpoint.pt", tmp_path / "model", trained_on="-")
+
+
+def test_mistakes_are_one_line(exported, tmp_path, capsys):
+    path = str(exported[0])
+    with pytest.raises(SystemExit, match=r"error: --width 100: must be a multiple of 8"):
+        main([path, "--out", str(tmp_path), "--width", "100", "--trained-on", "-"])
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=r"error: .*file.*cannot be written"):
+        main([path, "--out", str(tmp_path / "file"), "--trained-on", "-"])
