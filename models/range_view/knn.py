@@ -18,6 +18,9 @@ from models.arrays import read_only
 # Points are independent and the loop leaves the interpreter lock alone: half of them go to a second core.
 _second_core = ThreadPoolExecutor(1, thread_name_prefix="knn")
 
+MAX_SEARCH = 15  # a window's pixels are numbered in eight bits
+_NO_VOTER = np.int64(2**62)
+
 
 def refine(
     label_image: np.ndarray,
@@ -54,8 +57,8 @@ def refine(
         UserError: a parameter out of its range.
         ValueError: arrays that do not fit together, or labels that are not below ``classes``.
     """
-    if search < 1 or search % 2 == 0:
-        raise UserError(f"KNN search window {search}: must be an odd number of pixels, 1 or more")
+    if not 1 <= search <= MAX_SEARCH or search % 2 == 0:
+        raise UserError(f"KNN search window {search}: must be an odd number of pixels, 1 to {MAX_SEARCH}")
     if not 1 <= knn <= search * search:
         raise UserError(f"knn={knn}: must be from 1 to {search * search}, the pixels of a {search}×{search} window")
     if not cutoff_m > 0 or not sigma > 0:
@@ -109,8 +112,11 @@ def _vote(labels, ranges, agreed, point_pixel, point_range, window, weights, knn
     size = len(window)
     near_ranges, near_labels = np.empty(size, np.float32), np.empty(size, np.uint8)
     differs = np.empty(size, np.int32)
-    distances, voters = np.empty(size, np.float32), np.empty(size, np.uint8)
     votes = np.empty(classes, np.int32)
+    # Distance and place in one number: floats that are not negative are in the order of their bits.
+    keys = np.empty(size, np.int64)
+    distances = np.empty(size, np.float32)
+    distance_bits = distances.view(np.int32)
     gathered = -1
 
     for i in range(len(point_pixel)):
@@ -132,40 +138,26 @@ def _vote(labels, ranges, agreed, point_pixel, point_range, window, weights, knn
         near_ranges[0] = own_range  # the centre counts as the point itself
         found, others = np.int32(0), np.int32(0)
         for j in range(size):
-            within = np.int32(abs(near_ranges[j] - own_range) * weights[j] <= cutoff)
+            distances[j] = abs(near_ranges[j] - own_range) * weights[j]
+            within = np.int32(distances[j] <= cutoff)
             found += within
             others += within & differs[j]
         if 2 * others < min(found, knn) and centre > 0:
             voted[i] = centre  # most of any knn of them
             continue
 
-        found = 0
-        for j in range(size):
-            # No branch: what is beyond the cutoff is overwritten by the next.
-            distances[found] = abs(near_ranges[j] - own_range) * weights[j]
-            voters[found] = near_labels[j]
-            found += distances[found] <= cutoff
-        if found > knn:
-            _move_smallest_first(distances, voters, found, knn)
         votes[:] = 0
-        for k in range(min(found, knn)):
-            votes[voters[k]] += 1
+        for j in range(size):
+            keys[j] = np.int64(distance_bits[j]) << 8 | j if distances[j] <= cutoff else _NO_VOTER
+        for _ in range(min(found, knn)):
+            smallest = _NO_VOTER
+            for j in range(size):
+                smallest = min(smallest, keys[j])
+            chosen = smallest & 0xFF
+            votes[near_labels[chosen]] += 1
+            keys[chosen] = _NO_VOTER
         votes[0] = 0
         voted[i] = np.argmax(votes)
-
-
-@numba.njit(nogil=True, cache=True)
-def _move_smallest_first(distances, voters, found, knn):
-    """Bring the ``knn`` smallest of the first ``found`` distances, and their voters, to the front; stable."""
-    for j in range(1, found):
-        distance, voter = distances[j], voters[j]
-        if j >= knn and distance >= distances[knn - 1]:
-            continue
-        place = min(j, knn - 1)
-        while place > 0 and distances[place - 1] > distance:
-            distances[place], voters[place] = distances[place - 1], voters[place - 1]
-            place -= 1
-        distances[place], voters[place] = distance, voter
 
 
 @numba.njit(nogil=True, cache=True)
