@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,6 +98,7 @@ def export(
 
 
 def _graph(network: nn.Module, height: int, width: int) -> onnx.ModelProto:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there
     program = torch.onnx.export(
         LabelledOutput(network).eval(),
         (torch.zeros(1, 5, height, width),),

@@ -16,6 +16,17 @@ def inverse_frequency_weights(frequencies: Sequence[float]) -> Tensor:
     return weights
 
 
+def inverse_log_weights(frequencies: Sequence[float]) -> Tensor:
+    """``1 / log(f_c + 1.02)`` per class; 0 for class 0. [C] float32.
+
+    The weight of SqueezeSegV3, Eq. 5, with the constant of ENet (Paszke et al., 2016, Sec. 5.2), which keeps it
+    positive. Rare classes weigh up to 50, not up to 1000: they are found more slowly, but not everywhere.
+    """
+    weights = 1 / torch.log(torch.as_tensor(frequencies, dtype=torch.float32) + 1.02)
+    weights[0] = 0
+    return weights
+
+
 def multi_layer_cross_entropy(outputs: Sequence[Tensor], labels: Tensor, class_weights: Tensor) -> Tensor:
     """Sum of the weighted cross-entropies of all heads (SqueezeSegV3, Eq. 5).
 

@@ -21,6 +21,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,10 +33,11 @@ from models.range_view.knn import refine
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.squeezesegv3.inference import inference_form
 from models.squeezesegv3.network import SqueezeSegV3
-from training.losses import inverse_frequency_weights, multi_layer_cross_entropy
+from training.losses import inverse_frequency_weights, inverse_log_weights, multi_layer_cross_entropy
 from training.metrics import confusion, intersection_over_union
 from training.scans import class_frequencies, evaluation_sample, find_scans, read_scan, training_sample
 
+CLASS_WEIGHTS = {"inverse": inverse_frequency_weights, "log": inverse_log_weights}
 WARM_UP_STEPS = 50
 SAVE_EVERY_STEPS = 100
 
@@ -51,12 +53,15 @@ def train(
     crop_width: int = 128,
     learning_rate: float = 2e-3,
     layers: int = 21,
+    class_weights: Literal["inverse", "log"] = "inverse",
     seed: int = 0,
     resume: bool = False,
 ) -> None:
     """Train on ``drives`` and write the checkpoint ``out`` every 100 steps and at the end.
 
     A step takes ``batch`` windows of ``height`` × ``crop_width`` pixels out of range images of ``height`` × ``width``.
+    ``class_weights``: ``inverse`` frequency as in the release, or inverse ``log`` frequency as in the paper, which
+    suits short trainings.
 
     Raises:
         UserError: the drives cannot be used, or the checkpoint to resume is not one of such a training.
@@ -65,7 +70,7 @@ def train(
         raise UserError(f"crop width {crop_width}: must be a multiple of 8 and at most the width ({width})")
     table = load_label_table()
     pairs = find_scans(drives)
-    weights = inverse_frequency_weights(class_frequencies(pairs, table))
+    weights = CLASS_WEIGHTS[class_weights](class_frequencies(pairs, table))
 
     torch.manual_seed(seed)
     network = SqueezeSegV3(layers, classes=len(table.names)).to(memory_format=torch.channels_last).train()
@@ -167,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--crop-width", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--layers", type=int, choices=(21, 53), default=21)
+    parser.add_argument("--class-weights", choices=tuple(CLASS_WEIGHTS), default="inverse")
     parser.add_argument("--seed", type=int, default=0)
     given = vars(parser.parse_args(arguments))
     drives, out, only_score = given.pop("data"), given.pop("out"), given.pop("score")

@@ -22,6 +22,7 @@ from models.arrays import read_only
 # _exact_pixel decides.
 _ESTIMATE_ERROR_RAD = 4e-5
 _UNSURE = -2
+_BLOCK = 4096  # points at a time, so that their columns stay in the cache
 
 
 class Projection(NamedTuple):
@@ -86,21 +87,22 @@ def _project(points, height, width, fov_up, fov_down, sign):
     winner = np.full(height * width, -1, np.int32)
     dropped = 0
 
-    xs, ys, zs = points[:, 0].copy(), points[:, 1].copy(), points[:, 2].copy()
-    _estimate_pixels(xs, ys, zs, height, width, fov_up, fov_down, point_pixel)
-    for i in range(len(points)):
-        x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
-        metres = np.float32(math.sqrt(x * x + y * y + z * z))
-        if not (0 < metres < np.inf and math.isfinite(points[i, 3])):
-            point_pixel[i], point_range[i] = -1, 0
-            dropped += 1
-            continue
-        if point_pixel[i] == _UNSURE:
-            point_pixel[i] = _exact_pixel(x, y, z, height, width, fov_up, fov_down)
-        point_range[i] = metres
-        best = winner[point_pixel[i]]
-        if best < 0 or sign * metres < sign * point_range[best]:
-            winner[point_pixel[i]] = i
+    for start in range(0, len(points), _BLOCK):
+        block = points[start : start + _BLOCK]
+        xs, ys, zs, remissions = block[:, 0].copy(), block[:, 1].copy(), block[:, 2].copy(), block[:, 3].copy()
+        pixels, ranges = point_pixel[start : start + _BLOCK], point_range[start : start + _BLOCK]
+        _ranges(xs, ys, zs, remissions, ranges)
+        _estimate_pixels(xs, ys, zs, height, width, fov_up, fov_down, pixels)
+        for i in range(len(block)):
+            if ranges[i] == 0:
+                pixels[i] = -1
+                dropped += 1
+                continue
+            if pixels[i] == _UNSURE:
+                pixels[i] = _exact_pixel(xs[i], ys[i], zs[i], height, width, fov_up, fov_down)
+            best = winner[pixels[i]]
+            if best < 0 or sign * ranges[i] < sign * point_range[best]:
+                winner[pixels[i]] = start + i
 
     image = np.empty((5, height * width), np.float32)
     for pixel in range(height * width):
@@ -115,7 +117,18 @@ def _project(points, height, width, fov_up, fov_down, sign):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def _ranges(xs, ys, zs, remissions, point_range):
+    """The range of each point; 0 where it, or the remission, is not finite. Vectorised, like _estimate_pixels."""
+    for i in range(len(xs)):
+        x, y, z = np.float64(xs[i]), np.float64(ys[i]), np.float64(zs[i])
+        metres = np.float32(math.sqrt(x * x + y * y + z * z))
+        finite = (metres < np.inf) & (abs(remissions[i]) < np.inf)
+        point_range[i] = metres if finite else np.float32(0)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _exact_pixel(x, y, z, height, width, fov_up, fov_down):
+    x, y, z = np.float64(x), np.float64(y), np.float64(z)
     u = 0.5 * (1 - math.atan2(y, x) / math.pi) * width
     v = (1 - (math.asin(z / math.sqrt(x * x + y * y + z * z)) - fov_down) / (fov_up - fov_down)) * height
     column = min(max(math.floor(u), 0), width - 1)

@@ -57,7 +57,9 @@ def test_an_unlabelled_window_costs_nothing():
 
 def test_class_weights():
     torch = pytest.importorskip("torch")
-    from training.losses import inverse_frequency_weights
+    from training.losses import inverse_frequency_weights, inverse_log_weights
 
     weights = inverse_frequency_weights([0.5, 0.25, 0.0])
     torch.testing.assert_close(weights, torch.tensor([0.0, 1 / 0.251, 1000.0]))
+    weights = inverse_log_weights([0.5, 0.25, 0.0])
+    torch.testing.assert_close(weights, torch.tensor([0.0, 1 / np.log(1.27), 1 / np.log(1.02)]), check_dtype=False)
