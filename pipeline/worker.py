@@ -28,7 +28,8 @@ from pipeline.runner import NodeRunner, ProcessRunner, RunnerEvents, SourceRunne
 from pipeline.security import start_authenticator
 
 BEAT_INTERVAL_NS = 200_000_000
-CONTROL_POLL_MS = 20
+STARTING_POLL_MS = 10  # until everything is ready, everybody waits for everybody
+RUNNING_POLL_MS = 100
 SWITCH_INTERVAL_S = 0.0005  # an I/O thread must not wait 5 ms for the interpreter lock
 
 EXIT_CRASH = 70  # EX_SOFTWARE: a node cannot go on and may be restarted
@@ -53,6 +54,7 @@ class Worker:
         self._runners: dict[str, NodeRunner] = {}
         self._awaiting_consumers: dict[str, int | None] = {}
         self._running = {node.name for node in task.nodes}
+        self._started = False
         self._exit_code: int | None = None
 
     def run(self) -> int:
@@ -107,7 +109,7 @@ class Worker:
     def _serve(self) -> None:
         next_beat_ns = 0
         while self._exit_code is None and self._running:
-            if self._control.poll(CONTROL_POLL_MS):
+            if self._control.poll(RUNNING_POLL_MS if self._started else STARTING_POLL_MS):
                 self._obey(control.to_worker_decoder.decode(self._control.recv()))
             self._report_ready()
             if now_ns() >= next_beat_ns:
@@ -124,6 +126,7 @@ class Worker:
                     runner.links.start()
                     runner.launch()
             case control.Start(clock):
+                self._started = True
                 for runner in self._runners.values():
                     runner.start(clock)
             case control.StopSources():

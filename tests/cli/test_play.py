@@ -97,15 +97,17 @@ def test_the_resolved_graph_of_a_run_plays_the_same(here: Path, model: Path, dri
     assert label_counts(here / "b") == label_counts(here / "a")
 
 
+STEPS = ("projection", "segmentation", "fusion")
+THREADS = [f"nodes.{node}.placement=thread" for node in STEPS]
 SECURED = [f"nodes.{node}.{key}" for node in ("projection", "segmentation") for key in ("transport=tcp", "curve=true")]
 
 
-@pytest.mark.parametrize(("config", "settings"), [("kitti-thread.yaml", []), ("kitti.yaml", SECURED)])
+@pytest.mark.parametrize("settings", [THREADS, SECURED], ids=["threads", "secured tcp"])
 def test_threads_and_secured_tcp_give_the_same_outputs(
-    here: Path, model: Path, drive: Path, config: str, settings: list[str]
+    here: Path, model: Path, drive: Path, settings: list[str]
 ) -> None:
     assert play("kitti.yaml", drive, here / "a", model).returncode == 0
-    done = play(config, drive, here / "b", model, *(word for text in settings for word in ("--set", text)))
+    done = play("kitti.yaml", drive, here / "b", model, *(word for text in settings for word in ("--set", text)))
     assert done.returncode == 0, done.stdout + done.stderr
     assert digests(here / "a") == digests(here / "b")
 
