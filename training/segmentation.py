@@ -20,6 +20,7 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -86,19 +87,23 @@ def train(
         optimizer.load_state_dict(checkpoint.optimizer)
         first = checkpoint.step
 
+    def samples(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        # Seeded per step: a resumed training sees what an uninterrupted one would have seen.
+        rng = np.random.default_rng((seed, step))
+        chosen = [read_scan(pairs[i], table) for i in rng.integers(len(pairs), size=batch)]
+        images, labels = zip(*(training_sample(scan, rng, height, width, crop_width) for scan in chosen), strict=True)
+        image_batch = torch.from_numpy(np.stack(images)).to(memory_format=torch.channels_last)
+        return image_batch, torch.from_numpy(np.stack(labels)).long()
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn()) as progress:
+    with Progress(*columns, TimeRemainingColumn()) as progress, ThreadPoolExecutor(1) as reader:
         task = progress.add_task("training", total=steps, completed=first)
         recent_loss = None
+        upcoming = reader.submit(samples, first)
         for step in range(first, steps):
-            # Seeded per step: a resumed training sees what an uninterrupted one would have seen.
-            rng = np.random.default_rng((seed, step))
-            torch.manual_seed(int(rng.integers(2**62)))
-            chosen = [read_scan(pairs[i], table) for i in rng.integers(len(pairs), size=batch)]
-            samples = [training_sample(scan, rng, height, width, crop_width) for scan in chosen]
-            images = torch.from_numpy(np.stack([image for image, _ in samples])).to(memory_format=torch.channels_last)
-            labels = torch.from_numpy(np.stack([label for _, label in samples])).long()
-
+            images, labels = upcoming.result()
+            upcoming = reader.submit(samples, step + 1)  # made while the network computes
+            torch.manual_seed(hash((seed, step)))
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * _schedule(step, steps)
             with torch.autocast("cpu", torch.bfloat16):
