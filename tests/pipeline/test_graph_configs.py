@@ -83,7 +83,7 @@ def _load(name: str) -> Any:
 
 
 def test_threads_share_one_process() -> None:
-    assert ["projection", "segmentation", "fusion"] in process_groups(_load("lidar"))
+    assert ["lidar", "projection", "segmentation", "fusion"] in process_groups(_load("lidar"))
     assert all(len(group) == 1 for group in process_groups(_load("kitti")))
 
 
