@@ -13,7 +13,8 @@ from rich.text import Text
 
 from pipeline.account import EdgeAccount
 from pipeline.graph import Graph
-from pipeline.report import NodeReport, Percentiles, RunLedger, RunReport
+from pipeline.ledger import RunLedger
+from pipeline.report import NodeReport, Percentiles, RunReport
 from pipeline.supervisor import Observer
 
 REFRESH_S = 0.25

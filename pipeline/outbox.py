@@ -55,6 +55,21 @@ class Outbox:
         return self.peer is not None and self.credit > 0 and bool(self.waiting)
 
     @property
+    def must_end(self) -> bool:
+        """Whether the end of the stream is the next thing to send."""
+        return self.ended is not None and not self.waiting and not self.end_sent
+
+    @property
+    def unfinished(self) -> int:
+        """How much the consumer has still to take note of, the end included."""
+        return 0 if self.finished else len(self.waiting) + len(self.in_flight) + 1
+
+    @property
+    def consumer(self) -> str:
+        """Who is served: the edge's far end."""
+        return self.edge.partition(" -> ")[2]
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to send or to hear of."""
         return self.gone or (self.end_acknowledged and not self.waiting and not self.in_flight)

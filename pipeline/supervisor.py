@@ -23,9 +23,10 @@ from pipeline import control
 from pipeline.clock import PlaybackClock, now_ns
 from pipeline.control import InputSpec, NodeTask, OutputSpec, PublishSpec, WorkerTask
 from pipeline.graph import Graph, InputSync, NodeSpec, process_groups
+from pipeline.ledger import RunLedger
 from pipeline.node import load_node_class, node_signature
 from pipeline.process import WorkerProcess
-from pipeline.report import RunLedger, RunReport
+from pipeline.report import RunReport
 from pipeline.security import RunKeys, write_client_keys
 
 LOOP_MS = 50

@@ -8,7 +8,7 @@ Consumer to publisher::
 
 Publisher to consumer::
 
-    WELCOME {publisher, type, policy}
+    WELCOME {publisher, policy}
     DATA   link_seq, sent_ns | topic | message header | array bytes …
     END    {reason}                            nothing follows; needs no credit
     PROBE                                      are you there? (no answer wanted)
@@ -52,7 +52,6 @@ class Welcome(msgspec.Struct, frozen=True):
     """The publisher has the consumer on its list."""
 
     publisher: str
-    type: str
     policy: str
 
 

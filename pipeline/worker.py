@@ -19,13 +19,15 @@ import zmq
 from errors import UserError
 from pipeline import control
 from pipeline.clock import now_ns
-from pipeline.control import NodeTask, WorkerTask
-from pipeline.links import InputLink, NodeLinks, OutsidePublish, inproc_endpoint
+from pipeline.control import WorkerTask
+from pipeline.links import NodeLinks
 from pipeline.node import load_node_class, node_signature
 from pipeline.orphans import die_with_parent
-from pipeline.outbox import Outbox
-from pipeline.runner import NodeRunner, ProcessRunner, RunnerEvents, SourceRunner
+from pipeline.process_runner import ProcessRunner
+from pipeline.publisher import inproc_endpoint
+from pipeline.runner import NodeRunner, RunnerEvents
 from pipeline.security import start_authenticator
+from pipeline.source_runner import SourceRunner
 
 BEAT_INTERVAL_NS = 200_000_000
 STARTING_POLL_MS = 10  # until everything is ready, everybody waits for everybody
@@ -79,30 +81,20 @@ class Worker:
         endpoints = {}
         for task in self.task.nodes:
             self._node_at_fault = task.name
-            links = self._links(task)
+            signature = node_signature(load_node_class(task.type))
+            links = NodeLinks(
+                task,
+                self._context,
+                input_types={given.name: given.type for given in signature.inputs},
+                keys=self.task.keys,
+                incarnation=self.task.incarnation,
+            )
             if task.outputs or task.publish:
-                endpoints[task.name] = links.bind(task.endpoint, curve=task.curve, inproc=len(self.task.nodes) > 1)
-            runner_class = SourceRunner if node_signature(load_node_class(task.type)).is_source else ProcessRunner
+                neighbours = len(self.task.nodes) > 1
+                endpoints[task.name] = links.output.bind(task.endpoint, curve=task.curve, inproc=neighbours)
+            runner_class = SourceRunner if signature.is_source else ProcessRunner
             self._runners[task.name] = runner_class(task, links, self._events)
         return endpoints
-
-    def _links(self, task: NodeTask) -> NodeLinks:
-        types = {given.name: given.type for given in node_signature(load_node_class(task.type)).inputs}
-        inputs = [
-            InputLink(spec.name, spec.publisher, types[spec.name], spec.policy, spec.queue, spec.curve)
-            for spec in task.inputs
-        ]
-        outboxes = [Outbox(f"{task.name} -> {out.consumer}", out.policy, out.queue) for out in task.outputs]
-        publish = None if task.publish is None else msgspec.convert(task.publish, OutsidePublish, from_attributes=True)
-        return NodeLinks(
-            task.name,
-            self._context,
-            inputs=inputs,
-            outboxes=outboxes,
-            publish=publish,
-            keys=self.task.keys,
-            incarnation=self.task.incarnation,
-        )
 
     # -- the control loop ---------------------------------------------------------------------------------------------
 
@@ -122,8 +114,7 @@ class Worker:
                 if len(self._runners) > 1:
                     endpoints = {**endpoints, **{name: inproc_endpoint(name) for name in self._runners}}
                 for runner in self._runners.values():
-                    runner.links.connect(endpoints, finished)
-                    runner.links.start()
+                    runner.links.start(endpoints, finished)
                     runner.launch()
             case control.Start(clock):
                 self._started = True
@@ -136,21 +127,14 @@ class Worker:
                 for runner in self._runners.values():
                     runner.links.reconnect(node, endpoint)
             case control.PeerGone(node, for_good):
-                self._peer_gone(node, for_good=for_good)
+                for runner in self._runners.values():
+                    runner.links.peer_gone(node, for_good=for_good)
             case control.Quit():
                 self._exit_code = 0
 
-    def _peer_gone(self, node: str, *, for_good: bool) -> None:
-        for runner in self._runners.values():
-            if for_good:
-                runner.links.publisher_gone(node)
-            for edge in runner.links.outboxes:
-                if edge.partition(" -> ")[2].partition(".")[0] == node:
-                    runner.links.consumer_died(edge, for_good=for_good)
-
     def _report_ready(self) -> None:
         for name, first_stamp_ns in list(self._awaiting_consumers.items()):
-            if self._runners[name].links.connected:
+            if self._runners[name].links.output.connected:
                 del self._awaiting_consumers[name]
                 self._send(control.Ready(name, first_stamp_ns))
 

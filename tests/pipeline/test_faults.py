@@ -168,19 +168,10 @@ def flowing(out: Path) -> bool:
     return path.exists() and len(path.read_text().splitlines()) > 5
 
 
-def test_no_process_outlives_a_supervisor_killed_with_sigkill(out: Path) -> None:
-    parent = subprocess.Popen(play_command(slow_graph(out), out), stdout=subprocess.DEVNULL)
-    workers = descendants_when(psutil.Process(parent.pid), 4)
-    wait_until(lambda: flowing(out))
-    parent.kill()
-    parent.wait()
-    _, alive = psutil.wait_procs(workers, timeout=3)
-    assert not alive
-
-
-def test_a_hanging_worker_does_not_outlive_its_supervisor_either(out: Path) -> None:
+@pytest.mark.parametrize("label", [{}, {"hang_at": 8}], ids=["working", "hanging"])
+def test_no_process_outlives_a_supervisor_killed_with_sigkill(out: Path, label: dict[str, int]) -> None:
     document = slow_graph(out)
-    document["nodes"]["label"]["params"] = {"hang_at": 8}  # type: ignore[index]
+    document["nodes"]["label"]["params"] = label  # type: ignore[index]
     parent = subprocess.Popen(play_command(document, out), stdout=subprocess.DEVNULL)
     workers = descendants_when(psutil.Process(parent.pid), 4)
     wait_until(lambda: flowing(out))
