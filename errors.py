@@ -9,5 +9,5 @@ class UserError(Exception):
     """
 
 
-class DataAbsent(UserError):
+class DataAbsentError(UserError):
     """A recording has no such sensor. A graph node marked ``optional`` is then left out with a notice."""

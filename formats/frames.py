@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from formats.calibration import CameraCalibration
 from formats.stamps import frame_numbers, nominal_stamps
 
@@ -36,10 +36,10 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
 
 
 def list_sensor_files(folder: Path, suffixes: Collection[str], sensor: str) -> list[Path]:
-    """:func:`list_files` of a sensor's folder. Raises :class:`errors.DataAbsent` where there is nothing in it."""
+    """:func:`list_files` of a sensor's folder. Raises :class:`errors.DataAbsentError` where there is nothing in it."""
     files = list_files(folder, suffixes) if folder.is_dir() else []
     if not files:
-        raise DataAbsent(f"no {sensor}: no {' or '.join(sorted(suffixes))} files in {folder}")
+        raise DataAbsentError(f"no {sensor}: no {' or '.join(sorted(suffixes))} files in {folder}")
     return files
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from errors import DataAbsent
+from errors import DataAbsentError
 from formats import calibration, images
 from formats.frames import SensorFrames, assumed_stamps, list_sensor_files
 from formats.stamps import read_times, stamps_of
@@ -29,7 +29,7 @@ def lidar_frames(sequence: Path, nominal_rate_hz: float) -> SensorFrames:
     """The scans of a sequence.
 
     Raises:
-        DataAbsent: the sequence has none.
+        DataAbsentError: the sequence has none.
         UserError: times.txt is wrong.
     """
     files = list_sensor_files(sequence / _LIDAR, {".bin"}, "LiDAR")
@@ -41,13 +41,13 @@ def camera_frames(sequence: Path, camera: int, nominal_rate_hz: float) -> Sensor
     """The images of a sequence's camera 0..3, with its calibration where ``calib.txt`` has it.
 
     Raises:
-        DataAbsent: the sequence has no images of that camera.
+        DataAbsentError: the sequence has no images of that camera.
         UserError: times.txt or calib.txt are wrong.
     """
     sensor = f"image_{camera}"
     if not (sequence / sensor).is_dir():
         present = ", ".join(name for name in _CAMERAS if (sequence / name).is_dir()) or "none"
-        raise DataAbsent(f"no camera {camera}: no folder {sensor} in {sequence} (cameras there: {present})")
+        raise DataAbsentError(f"no camera {camera}: no folder {sensor} in {sequence} (cameras there: {present})")
     files = list_sensor_files(sequence / sensor, images.SUFFIXES, f"camera {camera}")
     stamps, notes = _stamps(sequence, files, nominal_rate_hz)
     calibrated = calibration.read_odometry(sequence / "calib.txt", camera)

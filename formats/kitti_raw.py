@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from errors import DataAbsent
+from errors import DataAbsentError
 from formats import calibration, images
 from formats.frames import SensorFrames, assumed_stamps, list_sensor_files
 from formats.stamps import read_timestamps, stamps_of
@@ -33,7 +33,7 @@ def lidar_frames(drive: Path, nominal_rate_hz: float) -> SensorFrames:
     """The scans of a drive.
 
     Raises:
-        DataAbsent: the drive has none.
+        DataAbsentError: the drive has none.
         UserError: its time stamps are wrong.
     """
     files = list_sensor_files(drive / _LIDAR / "data", {".bin"}, "LiDAR")
@@ -45,13 +45,13 @@ def camera_frames(drive: Path, camera: int, nominal_rate_hz: float) -> SensorFra
     """The images of a drive's camera 0..3, with its calibration where the folder of the day has it.
 
     Raises:
-        DataAbsent: the drive has no images of that camera.
+        DataAbsentError: the drive has no images of that camera.
         UserError: its time stamps or the calibration are wrong.
     """
     sensor = f"image_{camera:02d}"
     if not (drive / sensor).is_dir():
         present = ", ".join(name for name in sorted(_CAMERAS) if (drive / name).is_dir()) or "none"
-        raise DataAbsent(f"no camera {camera}: no folder {sensor} in {drive} (cameras there: {present})")
+        raise DataAbsentError(f"no camera {camera}: no folder {sensor} in {drive} (cameras there: {present})")
     files = list_sensor_files(drive / sensor / "data", images.SUFFIXES, f"camera {camera}")
     stamps, notes = _stamps(drive, sensor, files, nominal_rate_hz)
     day = drive.resolve().parent

@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection
 from pathlib import Path
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from formats import images, kitti_odometry, kitti_raw, pointcloud, video
 from formats.frames import SensorFrames, assumed_stamps, list_files
 from formats.stamps import read_times, read_timestamps, stamps_of
@@ -27,7 +27,7 @@ def lidar_frames(path: Path, nominal_rate_hz: float) -> SensorFrames:
     """The LiDAR scans of a recording.
 
     Raises:
-        DataAbsent: it is a recording, but has no LiDAR.
+        DataAbsentError: it is a recording, but has no LiDAR.
         UserError: no such path, not a recording, or its time stamps are wrong.
     """
     _require(path, nominal_rate_hz)
@@ -44,7 +44,7 @@ def camera_frames(path: Path, camera: int, nominal_rate_hz: float) -> SensorFram
     """The images of a recording, other than a video. ``camera`` is KITTI's number; a plain folder has but one camera.
 
     Raises:
-        DataAbsent: it is a recording, but has no such camera.
+        DataAbsentError: it is a recording, but has no such camera.
         UserError: no such path, not a recording, or its time stamps or calibration are wrong.
     """
     _require(path, nominal_rate_hz)
@@ -89,7 +89,7 @@ def _plain_files(
         if path.suffix.lower() in wanted:
             return [path]
         if path.suffix.lower() in others:
-            raise DataAbsent(f"no {sensor} in {path}")
+            raise DataAbsentError(f"no {sensor} in {path}")
         raise UserError(f"{path}: not a recording this can read; give a folder, or a file {' '.join(sorted(wanted))}")
     if files := list_files(path, wanted):
         return files
@@ -99,7 +99,7 @@ def _plain_files(
     if sensor == "camera" and (videos := list_files(path, video.SUFFIXES)):
         raise UserError(f"{path} holds videos; pick one: {', '.join(file.name for file in videos[:_LISTED])}")
     if list_files(path, others):
-        raise DataAbsent(f"no {sensor} in {path}: looked for {layouts}")
+        raise DataAbsentError(f"no {sensor} in {path}: looked for {layouts}")
     if not any(path.iterdir()):
         raise UserError(f"{path} is empty; give the folder of a recording")
     raise UserError(f"{path}: not a recording; looked for {layouts}")

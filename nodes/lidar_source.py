@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from errors import DataAbsent
+from errors import DataAbsentError
 from formats import DamagedFileError, pointcloud, recording, video
 from nodes._recorded import Record, play
 from pipeline.messages import Header, LidarScan
@@ -38,7 +38,7 @@ class LidarSource:
     @classmethod
     def check(cls, path: str, nominal_rate_hz: float = 10.0) -> None:
         if video.is_live(path):
-            raise DataAbsent(f"no LiDAR in {path}: it is a camera")
+            raise DataAbsentError(f"no LiDAR in {path}: it is a camera")
         files = recording.lidar_frames(Path(path), nominal_rate_hz).files
         if any(file.suffix.lower() != ".bin" for file in files):
             pointcloud.require_open3d()

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from pipeline.graph_endpoints import collide, endpoint_problem, is_local
 from pipeline.graph_entries import GraphEntry, InputEntry, NodeEntry, convert
 from pipeline.graph_nodes import NodeType, check_params, find_node
@@ -193,7 +193,7 @@ def check_data(nodes: Mapping[str, GraphNode], problems: Problems) -> dict[str, 
             continue
         try:
             node.type.cls.check(**node.params)
-        except DataAbsent as error:
+        except DataAbsentError as error:
             if node.entry.optional:
                 absent[name] = str(error)
             else:

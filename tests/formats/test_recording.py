@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from formats.recording import camera_frames, lidar_frames
 
 
@@ -123,26 +123,26 @@ def test_one_file(tmp_path):
 
 def test_absent_sensors(tmp_path):
     drive = raw_drive(tmp_path / "day")
-    with pytest.raises(DataAbsent, match=r"no camera 3: no folder image_03 in .*\(cameras there: image_02\)"):
+    with pytest.raises(DataAbsentError, match=r"no camera 3: no folder image_03 in .*\(cameras there: image_02\)"):
         camera_frames(drive, 3, 10.0)
     sequence = touch(tmp_path / "00", "velodyne/000000.bin")
-    with pytest.raises(DataAbsent, match=r"no camera 2.*cameras there: none"):
+    with pytest.raises(DataAbsentError, match=r"no camera 2.*cameras there: none"):
         camera_frames(sequence, 2, 10.0)
     images = touch(tmp_path / "01", "image_2/000000.png")
-    with pytest.raises(DataAbsent, match="no LiDAR"):
+    with pytest.raises(DataAbsentError, match="no LiDAR"):
         lidar_frames(images, 10.0)
     meta = touch(tmp_path / "meta", "velodyne_points/timestamps.txt", "image_02/timestamps.txt")
-    with pytest.raises(DataAbsent, match="no LiDAR"):
+    with pytest.raises(DataAbsentError, match="no LiDAR"):
         lidar_frames(meta, 10.0)
-    with pytest.raises(DataAbsent, match="no camera 2"):
+    with pytest.raises(DataAbsentError, match="no camera 2"):
         camera_frames(meta, 2, 10.0)
     plain = touch(tmp_path / "plain", "0.bin")
     for path in (plain, plain / "0.bin"):
-        with pytest.raises(DataAbsent, match="no camera"):
+        with pytest.raises(DataAbsentError, match="no camera"):
             camera_frames(path, 2, 10.0)
     films = touch(tmp_path / "films", "a.mp4", "b.png")
     for path in (films, films / "a.mp4", films / "b.png"):
-        with pytest.raises(DataAbsent, match="no LiDAR"):
+        with pytest.raises(DataAbsentError, match="no LiDAR"):
             lidar_frames(path, 10.0)
 
 
@@ -162,7 +162,7 @@ def test_mistakes_are_one_line(tmp_path):
     ]:
         with pytest.raises(UserError, match=message) as caught:
             lidar_frames(tmp_path / path, 10.0)
-        assert not isinstance(caught.value, DataAbsent)
+        assert not isinstance(caught.value, DataAbsentError)
         assert "\n" not in str(caught.value)
         assert str(tmp_path / path) in str(caught.value)
     with pytest.raises(UserError, match=r"holds videos; pick one: a\.mp4"):

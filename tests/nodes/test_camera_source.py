@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from nodes.camera_source import CameraSource
 from nodes.lidar_source import LidarSource
 from pipeline.messages import CameraFrame, check_arrays
@@ -167,10 +167,10 @@ def test_check_finds_what_is_wrong_before_anything_starts(sequence, tmp_path):
         CameraSource.check(path=str(tmp_path / "film.mp4"))
     with pytest.raises(UserError, match="no such file or folder"):
         CameraSource.check(path=str(tmp_path / "absent.mp4"))
-    with pytest.raises(DataAbsent, match=r"no camera 3.*cameras there: image_2"):
+    with pytest.raises(DataAbsentError, match=r"no camera 3.*cameras there: image_2"):
         CameraSource.check(path=str(sequence), camera=3)
     (tmp_path / "scan.bin").write_bytes(bytes(16))
-    with pytest.raises(DataAbsent, match="no camera"):
+    with pytest.raises(DataAbsentError, match="no camera"):
         CameraSource.check(path=str(tmp_path / "scan.bin"))
     (sequence / "calib.txt").write_text(CALIB.replace("P2: 700", "P2: x"))
     with pytest.raises(UserError, match=r"calib\.txt, line 'P2:'"):
@@ -272,5 +272,5 @@ def test_real_images_and_videos(shared_data):
     assert len(stamps) == 164
     with pytest.raises(UserError, match=r"holds videos; pick one: again\.mkv"):
         CameraSource.check(path=str(shared_data / "videos" / "intel" / "asl_gestures"))
-    with pytest.raises(DataAbsent):
+    with pytest.raises(DataAbsentError):
         CameraSource.check(path=str(shared_data / "semantickitti" / "sequences" / "00"))

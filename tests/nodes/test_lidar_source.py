@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from formats import pointcloud
 from nodes.lidar_source import LidarSource
 from pipeline.messages import LidarScan, check_arrays
@@ -174,7 +174,7 @@ def test_check_wants_open3d_for_point_cloud_files_only(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", ["0", "rtsp://127.0.0.1/a"])
 def test_a_camera_has_no_lidar(path):
-    with pytest.raises(DataAbsent, match="no LiDAR"):
+    with pytest.raises(DataAbsentError, match="no LiDAR"):
         LidarSource.check(path=path)
 
 
@@ -203,5 +203,5 @@ def test_real_recordings(shared_data):
         assert all(scan.points[:, 3].min() >= 0 and scan.points[:, 3].max() <= 1 for scan in scans)
     with pytest.raises(UserError, match="x y z remission"):
         list(LidarSource(str(shared_data / "nuscenes_demo")).messages())
-    with pytest.raises(DataAbsent):
+    with pytest.raises(DataAbsentError):
         LidarSource.check(path=str(shared_data / "kitti_raw_0001_meta" / "2011_09_26_drive_0001_sync"))

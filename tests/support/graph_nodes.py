@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from pipeline.messages import CameraFrame, FusedFrame, InputStatus, LidarScan, RangeImage, SemanticScan
 from pipeline.node import Skipped
 
@@ -29,7 +29,7 @@ class Camera:
     @classmethod
     def check(cls, path: str, camera: str = "left") -> None:
         if not (Path(path) / "images").is_dir():
-            raise DataAbsent(f"{path} has no images")
+            raise DataAbsentError(f"{path} has no images")
 
     def messages(self) -> Iterator[CameraFrame]:
         raise NotImplementedError
@@ -89,7 +89,7 @@ class Untyped:
 class AbsentLidar(Lidar):
     @classmethod
     def check(cls, path: str, nominal_rate_hz: float = 10.0) -> None:
-        raise DataAbsent(f"{path} has no scans")
+        raise DataAbsentError(f"{path} has no scans")
 
 
 class TakesAPath(Lidar):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import DataAbsent, UserError
+from errors import DataAbsentError, UserError
 from pipeline.messages import CameraFrame, FusedFrame, Header, InputStatus, LidarScan, SemanticScan
 from pipeline.node import Skipped
 
@@ -42,7 +42,7 @@ class Frames:
     @classmethod
     def check(cls, count: int, rate_hz: float, offset_ms: float, absent: bool) -> None:
         if absent:
-            raise DataAbsent("no images here")
+            raise DataAbsentError("no images here")
 
     def messages(self) -> Iterator[CameraFrame]:
         for k in range(self.count):
