@@ -23,7 +23,7 @@ All of these may have, and the runtime then calls:
 - ``finish() -> Iterator[message]``: after the last message, to emit what is still held back;
 - ``close()``: at the end, also after an error;
 - ``check(cls, **params)`` (classmethod): before anything starts, in the supervisor's process, with the constructor's
-  parameters. Cheap. Raises :class:`errors.UserError`, or :class:`errors.DataAbsentError` for a sensor the recording lacks;
+  parameters. Cheap. Raises :class:`errors.UserError`; :class:`errors.DataAbsentError` for a sensor that is not there;
 - ``resume(after_seq: int)`` (sources): called before ``messages`` when the source was restarted; continue after it;
 - ``counters: collections.Counter[str]``: what the node wants in the report ("points_not_finite").
 
