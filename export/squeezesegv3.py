@@ -28,6 +28,7 @@ from errors import UserError
 from formats.labels import load_label_table
 from inference.manifest import Labels, Manifest, Normalisation, Parity, Provenance, SensorProfile, write_manifest
 from inference.manifest import Tensor as TensorDescription
+from inference.ort import import_onnxruntime
 from models.range_view.normalize import HDL64_MEANS, HDL64_STDS
 from models.squeezesegv3.checkpoint import load_checkpoint
 from models.squeezesegv3.inference import inference_form
@@ -131,9 +132,7 @@ def _store_weights_as_half(graph: onnx.GraphProto) -> None:
 
 def _parity(network: nn.Module, rounded: nn.Module, graph: Path, height: int, width: int) -> Parity:
     """Compare three images of noise: network, network with rounded weights, graph in ONNX Runtime."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(graph), providers=["CPUExecutionProvider"])
     images = np.random.default_rng(0).normal(size=(3, 1, 5, height, width)).astype(np.float32)
     with torch.no_grad():
         exact = np.concatenate([network(torch.from_numpy(image)).numpy() for image in images])

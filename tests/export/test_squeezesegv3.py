@@ -7,11 +7,11 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
-import onnxruntime  # noqa: E402
 
 from errors import UserError  # noqa: E402
 from export.squeezesegv3 import export, main  # noqa: E402
 from inference.manifest import load_manifest  # noqa: E402
+from inference.ort import import_onnxruntime  # noqa: E402
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
 from models.squeezesegv3.network import SqueezeSegV3  # noqa: E402
 
@@ -45,7 +45,7 @@ def test_graph_gives_what_the_network_gives(exported):
     image = np.random.default_rng(1).normal(size=(1, 5, 8, 64)).astype(np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)).numpy()
-    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    session = import_onnxruntime().InferenceSession(folder / "model.onnx")
     logits, labels = session.run(["logits", "labels"], {"range_image": image})
     assert np.abs(logits - expected).max() < 2e-3 * np.abs(expected).max()  # weights were rounded to float16
     assert labels.dtype == np.uint8
@@ -69,7 +69,7 @@ def test_weights_are_stored_as_float16(exported):
 def test_manifest_describes_the_graph(exported):
     _, folder, manifest = exported
     assert load_manifest(folder) == manifest
-    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    session = import_onnxruntime().InferenceSession(folder / "model.onnx")
     assert [(t.name, list(t.shape)) for t in manifest.inputs] == [(t.name, t.shape) for t in session.get_inputs()]
     assert [(t.name, list(t.shape)) for t in manifest.outputs] == [(t.name, t.shape) for t in session.get_outputs()]
     assert (manifest.sensor.height, manifest.sensor.width) == (8, 64)

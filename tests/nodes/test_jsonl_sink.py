@@ -125,7 +125,7 @@ def test_check_refuses_what_cannot_be_written(tmp_path):
     for path, reason in (
         (tmp_path, "is a folder"),
         (tmp_path / "file" / "a.jsonl", "is a file"),
-        ("/proc/a.jsonl", ""),
+        ("/proc/a.jsonl", "cannot be"),
     ):
         with pytest.raises(UserError, match=reason):
             JsonlSink.check(str(path))
