@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ def play(
     data: Annotated[Path | None, typer.Option(help="The recording: ${data} in the graph.")] = None,
     rate: Annotated[str, typer.Option(help="1.0 as recorded, 2.0 twice as fast, max lossless at full speed.")] = "1.0",
     frames: Annotated[int | None, typer.Option(min=1, help="Stop every source after this many messages.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Output folder; default out/<graph's name>.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; default out/<graph>-<time>.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run's folder.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Bad frames, failures and restarts end the run.")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override: nodes.segmentation.params.knn=0")] = None,
@@ -31,7 +32,8 @@ def play(
     from pipeline.supervisor import RunOptions, Supervisor
 
     speed = _rate(rate)
-    folder = out or ROOT / "out" / config.stem
+    folder = out or ROOT / "out" / f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    _refuse_unused(data, config, set_ or [])
     values = {"out": str(folder.absolute())} | ({"data": str(_data(data))} if data is not None else {})
     policy = "all" if speed is None else "latest"
     _refuse_occupied(folder, overwrite)
@@ -56,6 +58,15 @@ def _rate(text: str) -> float | None:
     if not 0 < value < 1e6:
         raise UserError(f"--rate {text}: give a number above 0 (1.0 is as recorded) or max")
     return value
+
+
+def _refuse_unused(data: Path | None, config: Path, overrides: list[str]) -> None:
+    """A recording that the graph does not read would be a run on something else."""
+    if data is None or not config.is_file():
+        return
+    written = config.read_text(encoding="utf-8", errors="replace")
+    if "${data}" not in written + " ".join(overrides):
+        raise UserError(f"--data {data}: {config} has no ${{data}} and would not read it; leave --data out")
 
 
 def _data(data: Path) -> str:

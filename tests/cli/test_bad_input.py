@@ -225,6 +225,12 @@ def test_mistakes_in_a_graph(here: Path, setting: str, words: tuple[str, ...]) -
     assert not (here / "out").exists()
 
 
+def test_a_recording_that_the_graph_does_not_read(here: Path) -> None:
+    path = here / "graph.yaml"
+    path.write_text(yaml.safe_dump({"nodes": {"scans": {"type": "tests.support.stream_nodes:Scans"}}}))
+    assert_one_line(run_py("play", str(path), "--data", str(here), "--out", str(here / "out")), "${data}", str(here))
+
+
 def test_a_cycle(here: Path) -> None:
     stream = "tests.support.stream_nodes"
     document = {
