@@ -32,6 +32,7 @@ from pipeline.source_runner import SourceRunner
 BEAT_INTERVAL_NS = 200_000_000
 STARTING_POLL_MS = 10  # until everything is ready, everybody waits for everybody
 RUNNING_POLL_MS = 100
+SINK_NICENESS = 5  # files can wait; who computes for others goes first
 SWITCH_INTERVAL_S = 0.0005  # an I/O thread must not wait 5 ms for the interpreter lock
 
 EXIT_CRASH = 70  # EX_SOFTWARE: a node cannot go on and may be restarted
@@ -194,6 +195,8 @@ def main() -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     sys.path[:0] = [entry for entry in task.python_path if entry not in sys.path]
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    if not any(node.outputs or node.publish for node in task.nodes):
+        os.nice(SINK_NICENESS)
     worker = Worker(task)
     logging.getLogger().addHandler(_Forward(worker))
     return worker.run()
