@@ -7,16 +7,11 @@ those nearest to it in range vote.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numba
 import numpy as np
 
 from errors import UserError
-from models.arrays import read_only
-
-# Points are independent and the loop leaves the interpreter lock alone: half of them go to a second core.
-_second_core = ThreadPoolExecutor(1, thread_name_prefix="knn")
+from models.arrays import on_two_cores, read_only
 
 MAX_SEARCH = 15  # a window's pixels are numbered in eight bits
 _NO_VOTER = np.int64(2**62)
@@ -89,10 +84,7 @@ def refine(
             classes, voted[part],
         )  # fmt: skip
 
-    half = len(pixels) // 2
-    other = _second_core.submit(vote, slice(half, None))
-    vote(slice(None, half))
-    other.result()
+    on_two_cores(vote, len(pixels))
     return voted
 
 

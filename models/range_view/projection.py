@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from errors import UserError
-from models.arrays import read_only
+from models.arrays import on_two_cores, read_only
 
 # The polynomial's error (1e-5 rad) and float32 rounding, with room to spare: nearer than this to the edge of a pixel,
 # _exact_pixel decides.
@@ -74,19 +74,23 @@ def project(
     if keep not in ("nearest", "farthest"):
         raise UserError(f"keep={keep!r}: must be 'nearest' or 'farthest'")
     sign = np.float32(1 if keep == "nearest" else -1)
-    image, point_pixel, point_range, dropped = _project(
-        read_only(points, np.float32), height, width, math.radians(fov_up_deg), math.radians(fov_down_deg), sign
-    )
-    return Projection(image, point_pixel, point_range, int(dropped))
+    points = read_only(points, np.float32)
+    point_pixel, point_range = np.empty(len(points), np.int32), np.empty(len(points), np.float32)
+    image = np.empty((5, height * width), np.float32)
+    up, down = math.radians(fov_up_deg), math.radians(fov_down_deg)
+
+    def locate(part: slice) -> None:
+        _locate(points[part], height, width, up, down, point_pixel[part], point_range[part])
+
+    on_two_cores(locate, len(points))
+    winner, dropped = _choose(point_pixel, point_range, height * width, sign)
+    on_two_cores(lambda part: _fill(image, winner, points, point_range, part.start, part.stop), len(winner))
+    return Projection(image.reshape(5, height, width), point_pixel, point_range, int(dropped))
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _project(points, height, width, fov_up, fov_down, sign):
-    point_pixel = np.empty(len(points), np.int32)
-    point_range = np.empty(len(points), np.float32)
-    winner = np.full(height * width, -1, np.int32)
-    dropped = 0
-
+def _locate(points, height, width, fov_up, fov_down, point_pixel, point_range):
+    """The pixel and range of each point; −1 and 0 where it has none."""
     for start in range(0, len(points), _BLOCK):
         block = points[start : start + _BLOCK]
         xs, ys, zs, remissions = block[:, 0].copy(), block[:, 1].copy(), block[:, 2].copy(), block[:, 3].copy()
@@ -96,16 +100,29 @@ def _project(points, height, width, fov_up, fov_down, sign):
         for i in range(len(block)):
             if ranges[i] == 0:
                 pixels[i] = -1
-                dropped += 1
-                continue
-            if pixels[i] == _UNSURE:
+            elif pixels[i] == _UNSURE:
                 pixels[i] = _exact_pixel(xs[i], ys[i], zs[i], height, width, fov_up, fov_down)
-            best = winner[pixels[i]]
-            if best < 0 or sign * ranges[i] < sign * point_range[best]:
-                winner[pixels[i]] = start + i
 
-    image = np.empty((5, height * width), np.float32)
-    for pixel in range(height * width):
+
+@numba.njit(nogil=True, cache=True)
+def _choose(point_pixel, point_range, pixels, sign):
+    """The winning point of each pixel, −1 where there is none, and the number of points without a pixel."""
+    winner = np.full(pixels, -1, np.int32)
+    dropped = 0
+    for i in range(len(point_pixel)):
+        if point_pixel[i] < 0:
+            dropped += 1
+            continue
+        best = winner[point_pixel[i]]
+        if best < 0 or sign * point_range[i] < sign * point_range[best]:
+            winner[point_pixel[i]] = i
+    return winner, dropped
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill(image, winner, points, point_range, begin, end):
+    """Write the winners of the pixels ``begin`` to ``end`` into ``image`` [5, H·W]."""
+    for pixel in range(begin, end):
         i = winner[pixel]
         if i < 0:
             image[0, pixel] = image[1, pixel] = image[2, pixel] = image[3, pixel] = image[4, pixel] = -1
@@ -113,7 +130,6 @@ def _project(points, height, width, fov_up, fov_down, sign):
             image[0, pixel] = point_range[i]
             image[1, pixel], image[2, pixel], image[3, pixel] = points[i, 0], points[i, 1], points[i, 2]
             image[4, pixel] = points[i, 3]
-    return image.reshape(5, height, width), point_pixel, point_range, dropped
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
