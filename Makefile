@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DRIVE := build/demo-drive
 DRIVE_FRAMES := 60
 
-.PHONY: setup play test test-slow format clean
+.PHONY: setup play test format clean
 
 setup: $(VENV)/.play-ready
 
@@ -36,9 +36,6 @@ test: $(VENV)/.test-ready
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 3
 	@$(BIN)/python -m pytest --quiet
-
-test-slow: $(VENV)/.test-ready
-	@$(BIN)/python -m pytest --quiet -m slow --timeout 1800
 
 format: $(VENV)/.test-ready
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

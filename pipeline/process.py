@@ -36,6 +36,7 @@ class WorkerProcess:
         self.state: ProcessState = "starting"
         self.incarnation = -1
         self.ready_nodes: set[str] = set()
+        self.spawned_ns = 0
         self.last_beat_ns = 0
         self.respawn_at_ns = 0
         self.deaths_ns: list[int] = []
@@ -51,6 +52,7 @@ class WorkerProcess:
     def spawn(self, task: WorkerTask) -> None:
         """Start a fresh interpreter and hand it its task. The pipe stays open: its end is the parent's death."""
         self.last_words = ""
+        self.spawned_ns = now_ns()
         self._cpu_before_s = self.cpu_s
         root = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

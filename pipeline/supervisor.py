@@ -265,6 +265,8 @@ class Supervisor:
             if process.ready_nodes == set(process.nodes):
                 process.state = "running"
                 self._send(process, control.Start(self._clock))
+                if self._draining_since_ns is not None:
+                    self._send(process, control.StopSources())
         elif self._ready.keys() == self.graph.nodes.keys():
             stamps = [stamp for stamp in self._ready.values() if stamp is not None]
             self._clock = PlaybackClock(self.options.rate, min(stamps, default=0), now_ns())
@@ -298,9 +300,10 @@ class Supervisor:
             self._on_death(process, why)
 
     def _hang(self, process: WorkerProcess) -> str | None:
-        """Why a process counts as hung. Only a process that is ready can hang: models take their time to load."""
+        """Why a process counts as hung. The watchdog looks at ready processes only: models take their time to load."""
         if process.state != "running":
-            return None
+            late = now_ns() - process.spawned_ns > START_TIMEOUT_NS
+            return f"not ready after {START_TIMEOUT_NS // 10**9} s" if late else None
         for node in process.nodes:
             limit_s = self.graph.nodes[node].hang_timeout_s
             if self.ledger.busy_ns(node) > limit_s * 1e9:
@@ -370,6 +373,9 @@ class Supervisor:
             self._draining_since_ns = now_ns()
             self._observer.on_stage("draining")
             self._send_all(control.StopSources())
+            for process in self._processes.values():
+                if process.state == "waiting":  # what is ending is not restarted
+                    self._gone_for_good(process)
 
     def _collect(self) -> None:
         """Give the workers a moment to close files and send their last account."""

@@ -195,6 +195,23 @@ def test_sigint_drains_and_exits_130(out: Path) -> None:
     assert numbers == list(range(len(numbers)))
 
 
+@pytest.mark.parametrize("victim", ["scans", "label"])
+def test_a_node_that_waits_for_its_restart_does_not_hold_up_the_drain(out: Path, victim: str) -> None:
+    def kill_and_interrupt(watch: Watch) -> None:
+        time.sleep(0.5)
+        os.kill(pid_of(watch, victim), signal.SIGKILL)
+        wait_until(lambda: watch.events)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    document = lidar_graph(out, scans={"params": {"count": 3000, "rate_hz": 50}})
+    document["nodes"][victim]["restart"] = {"backoff_s": 20.0}
+    begin = time.monotonic()
+    report = run(document, out, rate=1.0, watch=Watch(kill_and_interrupt))
+    assert report.exit_code == 130
+    assert time.monotonic() - begin < 15
+    assert report.unexplained == 0
+
+
 def test_a_second_sigint_stops_at_once(out: Path) -> None:
     document = slow_graph(out)
     document["nodes"]["lines"]["params"]["delay_ms"] = 2000  # type: ignore[index]
