@@ -88,7 +88,11 @@ class Consumer:
         self._context.term()
 
     def _take(self, frames: list[zmq.Frame]) -> Iterator[Message]:
-        link_seq, _ = wire.decode_link(frames[0].buffer)
+        try:
+            link_seq, _ = wire.decode_link(frames[0].buffer if frames else b"")
+        except wire.WireError:
+            self.malformed += 1
+            return
         try:
             message = decode([frame.buffer for frame in frames[2:]], max_bytes=wire.MAX_MESSAGE_BYTES)
         except ValueError:
