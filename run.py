@@ -7,6 +7,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 if __name__ == "__main__":
-    from cli.main import main
-
+    try:
+        from cli.main import main
+    except ModuleNotFoundError as error:
+        print(
+            f"error: {error.name} is not installed for {sys.executable}; run `make setup`, then .venv/bin/python run.py",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     sys.exit(main(sys.argv[1:]))

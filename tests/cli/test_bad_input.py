@@ -3,6 +3,7 @@
 import json
 import struct
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -286,3 +287,11 @@ def test_a_truncated_point_cloud_file(here: Path) -> None:
     (here / "d").mkdir()
     (here / "d" / "a.pcd").write_bytes(b"# .PCD v0.7\nVERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\n" + struct.pack("<f", 1))
     assert_one_line(play(here, here / "d", "--rate", "max"), "a.pcd")
+
+
+def test_an_interpreter_without_the_libraries_is_told_what_to_run() -> None:
+    # -S leaves site-packages out: what a system's python3 sees that knows nothing of the .venv.
+    done = subprocess.run(
+        [sys.executable, "-S", str(ROOT / "run.py"), "doctor"], capture_output=True, text=True, check=False
+    )
+    assert_one_line(done, "not installed", "make setup")
