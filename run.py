@@ -10,9 +10,7 @@ if __name__ == "__main__":
     try:
         from cli.main import main
     except ModuleNotFoundError as error:
-        print(
-            f"error: {error.name} is not installed for {sys.executable}; run `make setup`, then .venv/bin/python run.py",
-            file=sys.stderr,
-        )
+        remedy = "run `make setup`, then .venv/bin/python run.py"
+        print(f"error: {error.name} is not installed for {sys.executable}; {remedy}", file=sys.stderr)
         sys.exit(2)
     sys.exit(main(sys.argv[1:]))

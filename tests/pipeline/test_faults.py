@@ -257,7 +257,7 @@ def test_a_consumer_that_stops_reading_does_not_slow_a_live_run(out: Path, mute:
     report = run(published(out, policy="latest", queue=2), out, rate=1.0)
     assert report.exit_code == 0
     assert edge(report, "fuse -> mute").outcomes["overflow"] >= 50
-    assert edge(report, "fuse -> lines.fused").outcomes.get("used", 0) >= 50
+    assert edge(report, "fuse -> lines.fused").outcomes.get("used", 0) >= 30
     assert report.unexplained == 0
 
 

@@ -5,11 +5,21 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from errors import DataAbsentError, UserError
-from pipeline.messages import CameraFrame, FusedFrame, Header, InputStatus, LidarScan, SemanticScan
+from pipeline.messages import (
+    CameraFrame,
+    FusedFrame,
+    Header,
+    InputStatus,
+    LidarScan,
+    Message,
+    SemanticScan,
+    float32,
+)
 from pipeline.node import Skipped
 
 
@@ -167,3 +177,26 @@ class CountFrames:
 
     def process(self, image: CameraFrame) -> None:
         self.counters["images"] += 1
+
+
+class Heights(Message, frozen=True, kw_only=True):
+    """A message that the project does not know."""
+
+    z: Annotated[np.ndarray, float32("N")]
+
+
+class ToHeights:
+    """Takes the z of each point."""
+
+    def process(self, scan: LidarScan) -> Heights:
+        return Heights(z=np.ascontiguousarray(scan.points[:, 2]))
+
+
+class CheckHeights:
+    """Counts the messages whose z are the scan's number, as the source made them."""
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+
+    def process(self, heights: Heights) -> None:
+        self.counters["right"] += bool((heights.z == heights.header.seq).all())
