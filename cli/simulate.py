@@ -27,7 +27,7 @@ def simulate(
         _console.print(f"{out}: this drive is already there ({frames} frames, seed {seed}); kept", highlight=False)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_console) as progress:
+    with Progress(*columns, console=_console, transient=True) as progress:
         task = progress.add_task(f"street {seed}", total=frames)
         drive.simulate(out, frames=frames, seed=seed, on_frame=lambda _: progress.advance(task))
     _console.print(f"{out}: {frames} frames written", highlight=False)
