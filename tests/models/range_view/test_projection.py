@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from errors import UserError
 from models.range_view.projection import project
+from simulation.drive import simulate
 
 HDL64 = {"fov_up_deg": 3.0, "fov_down_deg": -25.0}
 atan2, asin = np.vectorize(math.atan2, otypes=[float]), np.vectorize(math.asin, otypes=[float])
@@ -60,6 +61,17 @@ def cloud(rng, count):
 def test_real_scans(shared_data, width, keep):
     for scan in sorted(shared_data.glob("semantickitti/sequences/*/velodyne/*.bin"))[::4]:
         points = np.fromfile(scan, "<f4").reshape(-1, 4)
+        found = project(points, height=64, width=width, keep=keep, **HDL64)
+        assert_same(found, reference(points, 64, width, 3.0, -25.0, keep, library=(np.arctan2, np.arcsin)))
+
+
+@pytest.mark.parametrize("keep", ["nearest", "farthest"])
+@pytest.mark.parametrize("width", [512, 2048])
+def test_simulated_scans(tmp_path, width, keep):
+    pytest.importorskip("open3d")
+    simulate(tmp_path / "drive", frames=2, seed=3, images=False)
+    for path in sorted((tmp_path / "drive" / "velodyne").glob("*.bin")):
+        points = np.fromfile(path, np.float32).reshape(-1, 4)
         found = project(points, height=64, width=width, keep=keep, **HDL64)
         assert_same(found, reference(points, 64, width, 3.0, -25.0, keep, library=(np.arctan2, np.arcsin)))
 
