@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from errors import UserError
+from models.range_view.settings import check_projection
 from pipeline.messages import LidarScan, RangeImage
 
 
@@ -48,15 +48,7 @@ class Projection:
         keep: str = "nearest",
     ) -> None:
         """Raise :class:`UserError` where a parameter is out of range."""
-        if height < 1 or width < 1:
-            raise UserError(f"projection: an image of {height}x{width} pixels; give a height and a width of 1 or more")
-        if not -90 <= fov_down_deg < fov_up_deg <= 90:
-            raise UserError(
-                f"projection: field of view from {fov_down_deg} to {fov_up_deg} degrees; fov_down_deg must be below "
-                "fov_up_deg, both within -90..90 (HDL-64: -25 and 3)"
-            )
-        if keep not in ("nearest", "farthest"):
-            raise UserError(f"projection: keep is {keep!r}; give 'nearest' or 'farthest'")
+        check_projection(height=height, width=width, fov_up_deg=fov_up_deg, fov_down_deg=fov_down_deg, keep=keep)
 
     def open(self) -> None:
         """Compile the projection now, not while the first scan waits."""

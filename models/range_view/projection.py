@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 import numba
 import numpy as np
 
-from errors import UserError
 from models.arrays import on_two_cores, read_only
+from models.range_view.settings import check_projection
 
 # The polynomial's error (1e-5 rad) and float32 rounding, with room to spare: nearer than this to the edge of a pixel,
 # _exact_pixel decides.
@@ -64,15 +64,7 @@ def project(
     """
     if points.ndim != 2 or points.shape[1] != 4 or points.dtype != np.float32:
         raise ValueError(f"points: expected float32 [N, 4], got {points.dtype} {list(points.shape)}")
-    if height < 1 or width < 1:
-        raise UserError(f"range image of {height}×{width} pixels: height and width must be 1 or more")
-    if not -90 <= fov_down_deg < fov_up_deg <= 90:
-        raise UserError(
-            f"field of view from {fov_down_deg}° to {fov_up_deg}°: fov_down_deg must be below fov_up_deg, "
-            "both within −90…90 (the HDL-64: −25 and 3)"
-        )
-    if keep not in ("nearest", "farthest"):
-        raise UserError(f"keep={keep!r}: must be 'nearest' or 'farthest'")
+    check_projection(height=height, width=width, fov_up_deg=fov_up_deg, fov_down_deg=fov_down_deg, keep=keep)
     sign = np.float32(1 if keep == "nearest" else -1)
     points = read_only(points, np.float32)
     point_pixel, point_range = np.empty(len(points), np.int32), np.empty(len(points), np.float32)
