@@ -138,6 +138,8 @@ def _print_remarks(report: RunReport) -> None:
         _say("yellow", "lost", f"{loss.name or f'#{loss.seq}'} on {loss.edge}: {loss.reason}{detail}")
     if len(named) > MAX_LISTED:
         _say("yellow", "lost", f"and {len(named) - MAX_LISTED} more: run/report.json names them")
+    if report.unnamed_losses:
+        _say("yellow", "lost", f"and {report.unnamed_losses} more that are counted above but not named")
 
 
 def _print_node_remarks(node: NodeReport) -> None:

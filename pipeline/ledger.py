@@ -37,8 +37,9 @@ class _NodeLedger:
         self.edges: dict[str, EdgeAccount] = {}
         self.deaths = 0
 
-    def add(self, beat: NodeBeat) -> None:
-        self.last = beat
+    def add(self, beat: NodeBeat, incarnation: int) -> None:
+        if incarnation == self.deaths:
+            self.last = beat
         self.skipped += beat.skipped
         for timing in beat.timings:
             self.timings.add(timing)
@@ -75,8 +76,6 @@ class RunLedger:
         self._notices: dict[tuple[str, str, str], Notice] = {}
         self._events: list[tuple[str, str]] = []
         self._faults: list[str] = []
-        self._dead: set[tuple[str, int]] = set()
-        self._incarnations: dict[str, int] = defaultdict(int)
         self._started_utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._started_ns = now_ns()
 
@@ -89,7 +88,7 @@ class RunLedger:
     def add_beat(self, beat: Beat, incarnation: int) -> None:
         """Take in one heartbeat. Beats of a dead incarnation that come late only add to what is said once."""
         for node_beat in beat.nodes:
-            self._nodes[node_beat.node].add(node_beat)
+            self._nodes[node_beat.node].add(node_beat, incarnation)
             for loss in node_beat.losses:
                 self._add_loss(loss)
             for name, reason in node_beat.skipped:
@@ -191,6 +190,7 @@ class RunLedger:
                 for process in processes
             ],
             losses=sorted(self._losses.values(), key=lambda loss: (loss.edge, loss.seq)),
+            unnamed_losses=self._unnamed_losses,
             notices=list(self._notices.values()),
             events=self._events,
             left_out=[(entry.node, entry.reason) for entry in self.graph.left_out],

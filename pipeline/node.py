@@ -15,6 +15,8 @@ releases each when it is due. Where one record cannot be used the generator yiel
     class LidarSource:
         def messages(self) -> Iterator[LidarScan | Skipped]: ...
 
+A source with a true attribute ``live`` is not paced: its messages are stamped by the runtime on arrival.
+
 A **sink** is a processing node that returns ``None``.
 
 All of these may have, and the runtime then calls:
@@ -40,8 +42,7 @@ import importlib
 import inspect
 import types
 import typing
-from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import msgspec
 
@@ -53,13 +54,6 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     reason: str
-
-
-@runtime_checkable
-class Source(Protocol):
-    """A node that brings messages in. ``live`` sources are stamped on arrival by the runtime."""
-
-    def messages(self) -> Iterator[Message | Skipped]: ...
 
 
 class Input(msgspec.Struct, frozen=True):

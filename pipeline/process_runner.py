@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,9 +113,7 @@ class ProcessRunner(NodeRunner):
         self.links.inputs.farewell(input_name)
 
     def _process_sets(self, sets: list[SyncSet]) -> None:
-        ready = deque(sets)
-        while ready:
-            sync_set = ready.popleft()
+        for sync_set in sets:
             primary = self._set_aside[id(sync_set.primary)]
             arrived = {self._primary: sync_set.primary, **sync_set.inputs}
             if not sync_set.usable:

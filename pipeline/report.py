@@ -71,6 +71,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     nodes: list[NodeReport]
     processes: list[ProcessReport]
     losses: list[Loss]
+    unnamed_losses: int
     notices: list[Notice]
     events: list[tuple[str, str]]
     left_out: list[tuple[str, str]]

@@ -22,7 +22,7 @@ import zmq
 from pipeline import control
 from pipeline.clock import PlaybackClock, now_ns
 from pipeline.control import InputSpec, NodeTask, OutputSpec, PublishSpec, WorkerTask
-from pipeline.graph import Graph, InputSync, NodeSpec, process_groups
+from pipeline.graph import Edge, Graph, InputSync, NodeSpec, process_groups
 from pipeline.ledger import RunLedger
 from pipeline.node import load_node_class, node_signature
 from pipeline.process import WorkerProcess
@@ -144,7 +144,7 @@ class Supervisor:
             params=spec.params,
             endpoint=self._endpoint(spec, incarnation),
             curve=spec.curve,
-            inputs=[self._input(spec, edge.input) for edge in self.graph.edges if edge.target == spec.name],
+            inputs=[self._input(spec, edge) for edge in self.graph.edges if edge.target == spec.name],
             outputs=[
                 OutputSpec(f"{edge.target}.{edge.input}", edge.policy, edge.queue)
                 for edge in self.graph.edges
@@ -157,12 +157,11 @@ class Supervisor:
             resume_after=self.ledger.resume_after(spec.name) if signature.is_source and incarnation else None,
         )
 
-    def _input(self, spec: NodeSpec, name: str) -> InputSpec:
-        edge = next(edge for edge in self.graph.edges if edge.target == spec.name and edge.input == name)
-        sync = spec.sync.get(name, InputSync(tolerance_ns=0))
+    def _input(self, spec: NodeSpec, edge: Edge) -> InputSpec:
+        sync = spec.sync.get(edge.input, InputSync(tolerance_ns=0))
         publisher = self.graph.nodes[edge.source]
         return InputSpec(
-            name=name,
+            name=edge.input,
             publisher=edge.source,
             policy=edge.policy,
             queue=edge.queue,
@@ -294,6 +293,10 @@ class Supervisor:
             if now_ns() >= process.respawn_at_ns:
                 process.state = "starting"
                 self._spawn(process)
+            return
+        if process.death():
+            self._listen()  # its last words are on the socket, and may be that it has done its work
+        if process.state in ("done", "gone"):
             return
         why = process.death() or self._hang(process)
         if why:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Any, Literal
+from typing import Literal, NoReturn
 
 import msgspec
 import zmq
@@ -175,7 +175,7 @@ class Worker:
 
 
 class _Forward(logging.Handler):
-    """Sends what nodes log to the supervisor: warnings and errors always, infos of the project's own packages."""
+    """Sends what nodes log, from INFO up, to the supervisor."""
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(logging.INFO)
@@ -213,7 +213,7 @@ def _read_line(descriptor: int) -> bytes:
     return b"".join(chunks)
 
 
-def _exit(code: int) -> Any:
+def _exit(code: int) -> NoReturn:
     # A node's library may hold threads that never end (a camera driver); all that matters is closed by now.
     sys.stdout.flush()
     sys.stderr.flush()
