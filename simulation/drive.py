@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 from errors import UserError
-from simulation import camera, lidar
-from simulation.scene import Scene, import_open3d
+from simulation import rig
+from simulation.camera import render as camera
+from simulation.lidar import sweep as lidar
+from simulation.scene import import_open3d
 from simulation.street import Street
 
 VERSION = 4  # of what is drawn: raise it when the same seed gives another drive
@@ -53,8 +55,8 @@ def simulate(
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "open3d": open3d.__version__},
         "sensors": {
             "lidar": {"beams": lidar.BEAMS, "columns": lidar.COLUMNS, "max_range_m": lidar.MAX_RANGE_M,
-                      "mount_height_m": lidar.MOUNT_HEIGHT_M, "range_noise_m": lidar.RANGE_NOISE_M},
-            "camera": {"width": camera.WIDTH, "height": camera.HEIGHT, "focal_px": camera.FOCAL_PX},
+                      "mount_height_m": rig.LIDAR_HEIGHT_M, "range_noise_m": lidar.RANGE_NOISE_M},
+            "camera": {"width": rig.WIDTH, "height": rig.HEIGHT, "focal_px": rig.FOCAL_PX},
             "period_s": PERIOD_S,
         },
         "street": asdict(street.plan),
@@ -63,8 +65,8 @@ def simulate(
         for folder in _FOLDERS if images else _FOLDERS[:2]:
             (out / folder).mkdir(parents=True, exist_ok=True)
         _write(out / _UNFINISHED, json.dumps(card, indent=2).encode() + b"\n")
-        poses = [lidar_pose(street, k) for k in range(frames)]
-        _write(out / "calib.txt", camera.calib_text().encode())
+        poses = [street.lidar_pose(k * PERIOD_S) for k in range(frames)]
+        _write(out / "calib.txt", _calib_text().encode())
         _write(out / "times.txt", "".join(f"{k * PERIOD_S:e}\n" for k in range(frames)).encode())
         _write(out / "poses.txt", _poses_text(poses).encode())
         for k in range(frames):
@@ -124,34 +126,29 @@ def discard_unless_finished(out: Path, *, frames: int, seed: int, images: bool =
         raise UserError(f"{out}: cannot be cleared ({error.strerror}); choose another --out folder") from error
 
 
-def lidar_pose(street: Street, frame: int) -> np.ndarray:
-    """LiDAR to street, float64 [4,4], at one frame."""
-    mount = np.eye(4)
-    mount[2, 3] = lidar.MOUNT_HEIGHT_M
-    return street.ego(frame * PERIOD_S) @ mount
-
-
-def scene_at(street: Street, frame: int) -> tuple[Scene, np.ndarray]:
-    """What surrounds the vehicle at one frame, seen in the LiDAR frame, and the LiDAR's pose [4,4]."""
-    pose = lidar_pose(street, frame)
-    return street.scene(frame * PERIOD_S, pose), pose
-
-
 def _write_frame(out: Path, street: Street, frame: int, images: bool) -> None:
-    scene, pose = scene_at(street, frame)
-    scan = lidar.scan(scene, pose, np.random.default_rng([street.seed, frame]))
+    moment = street.moment(frame * PERIOD_S)
+    rng = np.random.default_rng([street.seed, frame])
+    scan = lidar.scan(moment, rng)
     _write(out / "velodyne" / f"{frame:06d}.bin", scan.points.tobytes())
     _write(out / "labels" / f"{frame:06d}.label", scan.labels.tobytes())
     if images:
         import cv2
 
-        _, png = cv2.imencode(".png", camera.render(scene, pose, street.plan), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        picture = camera.render(moment, street.weather, street.settings.camera, rng)
+        _, png = cv2.imencode(".png", picture.image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         _write(out / "image_2" / f"{frame:06d}.png", png.tobytes())
+
+
+def _calib_text() -> str:
+    """``calib.txt`` of a KITTI odometry sequence: P0..P3 and Tr."""
+    rows = {**{f"P{i}": rig.projection(i) for i in range(4)}, "Tr": rig.LIDAR_TO_CAMERA[:3]}
+    return "".join(f"{name}: {' '.join(f'{x:.12e}' for x in m.ravel())}\n" for name, m in rows.items())
 
 
 def _poses_text(poses: list[np.ndarray]) -> str:
     """Camera 0's poses, each relative to the first frame: 12 numbers a line."""
-    tr = camera.LIDAR_TO_CAMERA
+    tr = rig.LIDAR_TO_CAMERA
     first = np.linalg.inv(poses[0])
     moved = (tr @ first @ pose @ np.linalg.inv(tr) for pose in poses)
     return "".join(" ".join(f"{x:.9e}" for x in m[:3].ravel()) + "\n" for m in moved)

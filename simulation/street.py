@@ -1,7 +1,7 @@
-"""The street of one seed, at any time: the road and what stands there, who moves, where the ego vehicle is.
+"""The street of one seed at any moment: what stands there, who moves, where the ego vehicle is.
 
-The street is endless and its stretches are drawn independently, so what a frame shows depends on the seed and on time
-alone.
+The street is endless. Its stretches are drawn independently of each other, and its traffic is stepped from the start
+of the drive, so what a frame shows depends on the seed, the settings and time alone.
 """
 
 from __future__ import annotations
@@ -11,55 +11,48 @@ from functools import lru_cache
 
 import numpy as np
 
-from simulation.centreline import Centreline
-from simulation.mesh import join
-from simulation.plan import draw_plan
+from simulation.actors import Actor, Moment
+from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Scene, Solid
-from simulation.stretch import STRETCH_M, Stretch
-from simulation.traffic import Traffic, ego_s
-
-BEHIND_M, AHEAD_M = 100.0, 160.0  # what is built around the ego vehicle
+from simulation.settings import Settings
+from simulation.shapes.mesh import join
+from simulation.traffic.belts import Traffic
+from simulation.weather import draw_weather
+from simulation.world.centreline import Centreline
+from simulation.world.layout import AHEAD_M, BEHIND_M, STRETCH_M
+from simulation.world.plan import draw_plan
+from simulation.world.stretch import Stretch
 
 
 class Street:
-    """An endless street."""
+    """An endless street. Ask for moments in the order of time: traffic is stepped on from one to the next."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, settings: Settings | None = None) -> None:
         self.seed = seed
-        self.plan = draw_plan(seed)
+        self.settings = settings or Settings()
+        self.plan = draw_plan(seed, self.settings.street)
+        self.weather = draw_weather(seed, self.settings.weather, self.settings.light)
         self.line = Centreline(self.plan.bends)
-        self.traffic = Traffic(seed, self.plan, self.line)
+        self.traffic = Traffic(seed, self.plan, self.line, self.settings.traffic)
         self._stretch = lru_cache(maxsize=16)(lambda number: Stretch(seed, self.plan, self.line, number).build())
         self._window = lru_cache(maxsize=1)(self._build_window)
 
-    def scene(self, t_s: float, pose: np.ndarray) -> Scene:
-        """Everything near the ego vehicle at ``t_s``, seen from a sensor at ``pose`` (sensor to street)."""
-        here = ego_s(self.plan, t_s)
-        users = list(self.traffic.between(here - BEHIND_M, here + AHEAD_M, t_s))
-        return Scene(self._window(math.floor(here / STRETCH_M)), join(users), pose)
+    def moment(self, t_s: float) -> Moment:
+        """The street around the ego vehicle at ``t_s`` seconds after the start of the drive."""
+        crowd = self.traffic.at(t_s)
+        standing, things = self._window(math.floor(crowd.ego_s / STRETCH_M))
+        scene = Scene(standing, [*(a.placed for a in crowd.actors), *crowd.props])
+        return Moment(t_s, scene, (*crowd.actors, *things), crowd.ego)
 
-    def _build_window(self, number: int) -> Solid:
+    def lidar_pose(self, t_s: float) -> np.ndarray:
+        """LiDAR to street, float64 [4,4]."""
+        return self.traffic.at(t_s).ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
+
+    def _build_window(self, number: int) -> tuple[Solid, tuple[Actor, ...]]:
         """What stands near an ego vehicle that is anywhere in stretch ``number``: built once for all those frames."""
         first = number + math.floor(-BEHIND_M / STRETCH_M)
         last = number + math.ceil(AHEAD_M / STRETCH_M)
-        origin = np.array([*map(float, self.line.at(number * STRETCH_M)), 0.0])
-        return Solid(join([self._stretch(n) for n in range(first, last + 1)]), origin)
-
-    def ego(self, t_s: float) -> np.ndarray:
-        """Pose [4,4] of the ego vehicle's ground point, vehicle to street. It sways and pitches a little."""
-        s = ego_s(self.plan, t_s)
-        x, y = self.line.at(s, 0.12 * math.sin(0.5 * t_s) - self.plan.lane_d(self.plan.ego_lane))
-        pitch, roll = 0.004 * math.sin(2.1 * t_s), 0.003 * math.sin(1.3 * t_s + 1.0)
-        pose = np.eye(4)
-        pose[:3, :3] = _turn(2, float(self.line.heading(s))) @ _turn(1, pitch) @ _turn(0, roll)
-        pose[:3, 3] = x, y, 0.015 * math.sin(3.0 * t_s)
-        return pose
-
-
-def _turn(axis: int, angle: float) -> np.ndarray:
-    """Rotation matrix [3,3] about axis 0 (x), 1 (y) or 2 (z)."""
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    turn = np.eye(3)
-    turn[i, i] = turn[j, j] = math.cos(angle)
-    turn[i, j], turn[j, i] = -math.sin(angle), math.sin(angle)
-    return turn
+        built = [self._stretch(n) for n in range(first, last + 1)]
+        x, y, z = self.line.pose(number * STRETCH_M)[:3, 3]
+        solid = Solid(join([b.mesh for b in built]), (x, y, z))
+        return solid, tuple(thing for b in built for thing in b.things)

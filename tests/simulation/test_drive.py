@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from cli.simulate import simulate as simulate_command
 from errors import UserError
-from simulation import camera, drive, lidar
+from simulation import drive, rig
+from simulation.lidar import sweep as lidar
 from simulation.street import Street
 
 SEED = 7
@@ -90,30 +91,32 @@ def test_another_seed_is_another_street(made: Path, tmp_path: Path) -> None:
 
 
 def test_a_point_projects_onto_the_object_that_the_camera_sees_there(made: Path) -> None:
-    """Through the matrices of calib.txt, for all points that nothing hides from the camera."""
+    """Through the matrices of calib.txt, for all points that nothing hides from the rig."""
     street = Street(SEED)
-    scene, pose = drive.scene_at(street, 1)
-    scan = lidar.scan(scene, pose, np.random.default_rng([SEED, 1]))
+    moment = street.moment(0.1)
+    scan = lidar.scan(moment, np.random.default_rng([SEED, 1]))
     assert scan.points.tobytes() == (made / "velodyne/000001.bin").read_bytes()
     calib = matrices(made / "calib.txt")
     in_camera = calib["Tr"] @ np.c_[scan.points[:, :3], np.ones(len(scan.points))].T
     u, v, depth = calib["P2"] @ np.vstack([in_camera, np.ones(len(scan.points))])
     u, v = u / depth, v / depth
-    inside = np.flatnonzero((depth > 1) & (u >= 0) & (u <= camera.WIDTH - 1) & (v >= 0) & (v <= camera.HEIGHT - 1))
-    centre, _ = camera.pixel_rays(u[:1], v[:1])
-    reaches = 0.97 * (scan.points[inside, :3] - centre)
-    visible = inside[~scene.blocked(np.broadcast_to(centre, reaches.shape), reaches)]
-    _, directions = camera.pixel_rays(np.round(u[visible]), np.round(v[visible]))  # the nearest pixel's own ray
-    hits = scene.cast(centre, directions)
-    seen = np.where(hits.triangle >= 0, scene.attribute("object_id")[hits.triangle], -1)
+    inside = np.flatnonzero((depth > 1) & (u >= 0) & (u <= rig.WIDTH - 1) & (v >= 0) & (v <= rig.HEIGHT - 1))
+    centre, _ = rig.pixel_rays(u[:1], v[:1])
+    pose = street.lidar_pose(0.1)
+    turn, eye = pose[:3, :3], pose[:3, :3] @ centre + pose[:3, 3]
+    reaches = 0.97 * (scan.points[inside, :3] - centre) @ turn.T
+    visible = inside[~moment.scene.blocked(np.broadcast_to(eye, reaches.shape), reaches)]
+    _, directions = rig.pixel_rays(np.round(u[visible]), np.round(v[visible]))  # the nearest pixel's own ray
+    hits = moment.scene.cast(eye, directions @ turn.T)
+    seen = np.where(hits.triangle >= 0, moment.scene.attribute("object_id")[hits.triangle], -1)
     assert len(visible) > 5000
     assert (seen == scan.object_ids[visible]).mean() >= 0.95
 
 
 def test_camera_directions_invert_the_projection() -> None:
     u, v = np.array([0.0, 609.5593, 1241.0]), np.array([10.0, 172.854, 374.0])
-    centre, directions = camera.pixel_rays(u, v)
-    pixels, depth = camera.project(centre + 17.0 * directions)
+    centre, directions = rig.pixel_rays(u, v)
+    pixels, depth = rig.project(centre + 17.0 * directions)
     np.testing.assert_allclose(pixels, np.stack([u, v], 1), atol=1e-9)
     assert (depth > 0).all()
 
@@ -133,7 +136,7 @@ def test_poses_place_what_stands_still_at_the_same_spot(made: Path) -> None:
         heights.append(np.median(world[1]))
         assert np.std(np.abs(world[1] - heights[-1])) < 0.2
     assert abs(heights[0] - heights[1]) < 0.02
-    assert abs(heights[0] - (lidar.MOUNT_HEIGHT_M - 0.08)) < 0.1
+    assert abs(heights[0] - (rig.LIDAR_HEIGHT_M - 0.08)) < 0.1
 
 
 def test_a_finished_drive_is_kept_and_anything_else_refused(made: Path, tmp_path: Path) -> None:

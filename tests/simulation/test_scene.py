@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import UserError
-from simulation import lidar, scene
-from simulation.centreline import Centreline
-from simulation.materials import Material
-from simulation.mesh import Look, box, frustum, join, leaves, plates, surface, tube
-from simulation.plan import draw_plan
+from simulation import rig, scene
+from simulation.actors import Moment
+from simulation.lidar import sweep as lidar
+from simulation.shapes.materials import Material
+from simulation.shapes.mesh import Look, box, frustum, join, leaves, plates, surface, tube
 from simulation.street import Street
+from simulation.world.centreline import Centreline, turn
+from simulation.world.plan import draw_plan
 
 LOOK = Look(40, Material.ASPHALT, (0.5, 0.5, 0.5))
 
@@ -33,30 +35,38 @@ def slow_cast(corners: np.ndarray, origin: np.ndarray, direction: np.ndarray) ->
 
 
 def test_nearest_hit_of_what_stands_and_what_moves() -> None:
+    """Each ray meets the moving body where it is when the ray is sent, at street coordinates far from the origin."""
     rng = np.random.default_rng(1)
-    standing = leaves(rng.uniform(-8, 8, (200, 3)) + np.array([300.0, 40.0, 0.0]), 2.0, rng, LOOK)
-    moving = leaves(rng.uniform(-8, 8, (120, 3)) + np.array([300.0, 40.0, 0.0]), 2.0, rng, LOOK)
-    angle = 0.7
+    centre = np.array([300.0, 40.0, 0.0])
+    standing = leaves(rng.uniform(-8, 8, (200, 3)) + centre, 2.0, rng, LOOK)
+    own = leaves(rng.uniform(-5, 5, (120, 3)), 2.0, rng, LOOK)
     pose = np.eye(4)
-    pose[:2, :2] = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-    pose[:3, 3] = (299.0, 41.0, 0.5)
-    world = scene.Scene(scene.Solid(standing, np.array([290.0, 30.0, 0.0])), moving, pose)
+    pose[:3, :3], pose[:3, 3] = turn(2, 0.4) @ turn(1, 0.1), centre + np.array([1.0, 2.0, 0.0])
+    body = scene.Placed(scene.Body(own), pose, np.array([30.0, -20.0, 1.0]), yaw_rate_radps=8.0)
+    world = scene.Scene(scene.Solid(standing, (290.0, 30.0, 0.0)), [body])
     directions = rng.normal(size=(150, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    hits = world.cast(np.zeros(3), directions)
-    both = join([standing, moving])
-    corners = both.vertices[both.triangles]
-    expected = [slow_cast(corners, pose[:3, 3], pose[:3, :3] @ d) for d in directions]
-    ranges, triangles = np.array([e[0] for e in expected]), np.array([e[1] for e in expected])
+    eye, dt = centre + np.array([-1.0, 1.0, 0.5]), rng.uniform(-0.05, 0.05, 150)
+    hits = world.cast(eye, directions, dt)
+    still = standing.vertices[standing.triangles]
+    ranges, triangles = np.empty(150), np.empty(150, int)
+    for n, direction in enumerate(directions):
+        now = body.pose_at(dt[n])
+        corners = np.concatenate([still, own.vertices[own.triangles] @ now[:3, :3].T + now[:3, 3]])
+        ranges[n], triangles[n] = slow_cast(corners, eye, direction)
     assert (triangles >= 0).sum() > 50
-    assert (hits.triangle == triangles).mean() > 0.99  # rays through an edge may go either way
+    assert (triangles >= len(still)).sum() > 15
+    assert (hits.triangle == triangles).mean() > 0.98  # rays through an edge may go either way
     same = hits.triangle == triangles
     np.testing.assert_allclose(hits.range_m[same], ranges[same], rtol=1e-4)
     hit = same & (triangles >= 0)
     assert (np.einsum("ij,ij->i", hits.normal, directions)[hit] <= 0).all()
+    np.testing.assert_allclose(np.linalg.norm(hits.normal[hit], axis=1), 1.0, rtol=1e-5)
+    assert (world.which(hits.triangle[hit]) == np.where(triangles[hit] < len(still), -1, 0)).all()
     reach = np.where(np.isfinite(ranges), ranges, 50.0)[:, None] * directions
-    assert world.blocked(np.zeros_like(reach), 1.01 * reach)[hit].all()
-    assert not world.blocked(np.zeros_like(reach), 0.99 * reach)[same].any()
+    eyes = np.broadcast_to(eye, reach.shape)
+    assert world.blocked(eyes, 1.01 * reach, dt)[hit].all()
+    assert not world.blocked(eyes, 0.99 * reach, dt)[same].any()
 
 
 def test_open3d_absent_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,17 +147,16 @@ def test_a_longer_table_does_not_move_the_line() -> None:
 
 def test_a_flat_ground_comes_back_where_geometry_says() -> None:
     """On an endless plane each downward beam meets z = -1.73 m at its own range; the rest see nothing."""
-    plane = box((400, 400, 1), (0, 0, -lidar.MOUNT_HEIGHT_M - 0.5), LOOK)
-    scan = lidar.scan(
-        scene.Scene(scene.Solid(plane, np.zeros(3)), join([]), np.eye(4)), np.eye(4), np.random.default_rng(0)
-    )
+    plane = scene.Scene(scene.Solid(box((400, 400, 1), (0, 0, -0.5), LOOK)))
+    still = Moment(0.0, plane, (), lambda dt_s: np.tile(np.eye(4), (len(dt_s), 1, 1)))
+    scan = lidar.scan(still, np.random.default_rng(0))
     turn = lidar.revolution()
-    expected = (turn.origins[:, 2] + lidar.MOUNT_HEIGHT_M) / np.maximum(-turn.directions[:, 2], 1e-9)
+    expected = (turn.origins[:, 2] + rig.LIDAR_HEIGHT_M) / np.maximum(-turn.directions[:, 2], 1e-9)
     near = expected < 12.0
     measured = np.linalg.norm(scan.points[:, :3] - (0.0, 0.0, 0.1), axis=1)
     assert (measured < 12.0).sum() == pytest.approx(near.sum(), rel=0.05)
     close = scan.points[measured < 12.0]
-    assert abs(close[:, 2].mean() + lidar.MOUNT_HEIGHT_M) < 0.005
+    assert abs(close[:, 2].mean() + rig.LIDAR_HEIGHT_M) < 0.005
     assert close[:, 2].std() < 0.02
     assert set(scan.labels.tolist()) == {40}
 
@@ -170,11 +179,11 @@ def test_road_users_move_and_keep_clear_of_the_ego_vehicle() -> None:
     for seed in range(6):
         street = Street(seed)
         for t in (0.0, 7.3, 20.0):
-            pose = street.ego(t)
-            here = street.plan.ego_speed_mps * t
-            users = list(street.traffic.between(here - 60, here + 60, t))
-            assert users
-            for user in users:
-                local = (user.vertices - pose[:3, 3]) @ pose[:3, :3]
+            moment = street.moment(t)
+            pose = moment.ego(np.zeros(1))[0]
+            assert moment.scene.placed
+            for user in moment.scene.placed:
+                at = user.body.mesh.vertices @ user.pose[:3, :3].T + user.pose[:3, 3]
+                local = (at - pose[:3, 3]) @ pose[:3, :3]
                 inside = (np.abs(local[:, 0]) < 2.8) & (np.abs(local[:, 1]) < 1.0)
                 assert not inside.any(), (seed, t)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulation.settings import StreetSettings
+
 
 @dataclass(frozen=True)
 class District:
@@ -61,8 +63,6 @@ class Plan:
     ego_lane: int
     ego_speed_mps: float
     traffic_m: float  # spacing of road users in a lane
-    sun: tuple[float, float, float]  # unit vector towards it
-    overcast: float  # 0 clear sky .. 1 grey
     road_shade: float
 
     @property
@@ -84,13 +84,12 @@ def generator(seed: int, *place: int) -> np.random.Generator:
     return np.random.default_rng([seed, *(p + (1 << 30) for p in place)])
 
 
-def draw_plan(seed: int) -> Plan:
+def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
     """The street of ``seed``."""
     rng = generator(seed, 0, 0)
     district = DISTRICTS[int(rng.choice(len(DISTRICTS), p=_DISTRICT_SHARES))]
     lanes = int(rng.choice(district.lanes))
     left, right = _draw_side(rng, district), _draw_side(rng, district)
-    elevation, azimuth = math.radians(rng.uniform(22, 60)), rng.uniform(0, 2 * math.pi)
     bends = []
     for low, high, tightest in ((150, 260, 90.0), (260, 600, 200.0)):
         wave, radius = rng.uniform(low, high), tightest * rng.uniform(1.0, 5.0)
@@ -106,12 +105,6 @@ def draw_plan(seed: int) -> Plan:
         ego_lane=int(rng.integers(lanes)),
         ego_speed_mps=rng.uniform(8.0, 10.0),
         traffic_m=rng.uniform(30.0, 80.0),
-        sun=(
-            math.cos(elevation) * math.cos(azimuth),
-            math.cos(elevation) * math.sin(azimuth),
-            math.sin(elevation),
-        ),
-        overcast=rng.random(),
         road_shade=rng.uniform(0.8, 1.25),
     )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation.materials import Material
+from simulation.shapes.materials import Material
 
 
 class Look(NamedTuple):

@@ -11,6 +11,15 @@ _STEP_M = 0.5
 _BEFORE_M = 500.0  # the line is known from here before its origin
 
 
+def turn(axis: int, angle: float) -> np.ndarray:
+    """Rotation matrix float64 [3,3] about axis 0 (x), 1 (y) or 2 (z)."""
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    matrix = np.eye(3)
+    matrix[i, i] = matrix[j, j] = math.cos(angle)
+    matrix[i, j], matrix[j, i] = -math.sin(angle), math.sin(angle)
+    return matrix
+
+
 class Centreline:
     """A winding line: its heading is a sum of sines of the way ``s`` along it.
 
@@ -35,6 +44,23 @@ class Centreline:
         heading = self.heading(s)
         x, y = np.interp(s, self._s, self._x), np.interp(s, self._s, self._y)
         return x - d * np.sin(heading), y + d * np.cos(heading)
+
+    def height(self, s: ArrayLike) -> np.ndarray:
+        """z of the road at ``s`` (metres); the street is level across."""
+        return np.zeros_like(np.asarray(s, float))
+
+    def pose(self, s: float, d: float = 0.0, yaw: float = 0.0, above_m: float = 0.0) -> np.ndarray:
+        """Frame float64 [4,4] of a thing that stands at (s, d), ``above_m`` over the road's height, to the street.
+
+        Its x axis points along the street, turned left by ``yaw``; its z axis is square to the road's slope.
+        """
+        (x, y), z = self.at(s, d), float(self.height(s)) + above_m
+        heading = float(self.heading(s))
+        rise = math.atan(float(self.height(s + 0.5) - self.height(s - 0.5)))
+        pose = np.eye(4)
+        pose[:3, :3] = turn(2, heading) @ turn(1, -rise) @ turn(2, yaw)
+        pose[:3, 3] = x, y, z
+        return pose
 
     def _tabulate(self, end_m: float) -> None:
         # Sums run from one fixed start, so a longer table begins with the same bytes.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulation.materials import Material
-from simulation.mesh import Look, Mesh, box, frustum, join, leaves, plates, ring, tube
+from simulation.shapes.materials import Material
+from simulation.shapes.mesh import Look, Mesh, box, frustum, join, leaves, plates, ring, tube
 
 PAINTS = ((0.75, 0.75, 0.77), (0.12, 0.12, 0.13), (0.35, 0.36, 0.38), (0.85, 0.85, 0.85), (0.45, 0.06, 0.06))
 PAINTS += ((0.08, 0.14, 0.35), (0.55, 0.55, 0.52), (0.1, 0.25, 0.16), (0.7, 0.55, 0.15))

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulation import objects
-from simulation.centreline import Centreline
-from simulation.materials import Material
-from simulation.mesh import Look, Mesh, box, join, surface
-from simulation.plan import DISTRICTS, Plan, Side, generator
+from simulation.actors import LABELS, Actor
+from simulation.scene import Body, Placed
+from simulation.shapes import objects
+from simulation.shapes.materials import Material
+from simulation.shapes.mesh import Look, Mesh, box, join, surface
+from simulation.world.centreline import Centreline
+from simulation.world.layout import KERB_M, STRETCH_M, draw_layout
+from simulation.world.plan import DISTRICTS, Plan, Side, generator
 
-STRETCH_M = 30.0
-KERB_M = 0.12
 _EDGE_M = 90.0  # the ground ends this far from the centre line
 _CROSSING_M = 4.0  # half width of a side street
 
@@ -54,6 +55,14 @@ class Flank:
         return math.pi if self.sign < 0 else 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What stands on a stretch, in street coordinates: one mesh, and those of its things that count."""
+
+    mesh: Mesh
+    things: tuple[Actor, ...]
+
+
 class Stretch:
     """Stretch ``number`` of a street under construction: from ``number``·30 m on."""
 
@@ -63,12 +72,15 @@ class Stretch:
         zone = generator(seed, 1, number // 5)
         self._district = plan.home() if zone.random() < 0.7 else DISTRICTS[int(zone.integers(len(DISTRICTS)))]
         self._rng = generator(seed, 2, number)
-        self._crossing = (self._begin + self._end) / 2 if number % 4 == 2 and self._rng.random() < 0.5 else None
+        layout = draw_layout(seed, plan, number)
+        self._crossing = layout.crossing.s if layout.crossing else None
+        self._free_bays = [(bay.s, bay.d) for bay in layout.free_bays]
         self._parts: list[Mesh] = []
+        self._things: list[Actor] = []
         self._count = 0
 
-    def build(self) -> Mesh:
-        """Everything that stands here, in street coordinates."""
+    def build(self) -> Built:
+        """Everything that stands here."""
         flanks = (
             Flank(1, self._plan.left, self._plan.half_road_m),
             Flank(-1, self._plan.right, self._plan.half_road_m),
@@ -79,7 +91,7 @@ class Stretch:
             self._pavement(flank)
             self._plots(flank)
             self._backdrop(flank)
-        return join(self._parts)
+        return Built(join(self._parts), tuple(self._things))
 
     def _put(
         self, thing: Mesh, s: float, d: float, *, yaw: float = 0.0, z: float = KERB_M, instance: bool = False
@@ -91,6 +103,10 @@ class Stretch:
         number = 1 + (self._number * 128 + self._count) % 32767 if instance else 0
         heading = float(self._line.heading(s)) + yaw
         self._parts.append(thing.placed(float(x), float(y), z, heading).owned(identity, number))
+        if instance:
+            kind = next(k for k, (label, _) in LABELS.items() if label == thing.label[0])
+            placed = Placed(Body(thing.owned(identity, number)), self._line.pose(s, d, yaw, z))
+            self._things.append(Actor(number, kind, placed, moving=False, standing=True))
 
     def _free(self, s: float, margin_m: float = 1.5) -> bool:
         """Whether ``s`` is clear of a side street."""
@@ -184,7 +200,8 @@ class Stretch:
         rng, sign, district = self._rng, flank.sign, self._district
         if flank.side.parking_m:
             for s in np.arange(self._begin + 3.0, self._end - 2.0, 6.0):
-                if rng.random() < district.parked and self._free(s, 4.0):
+                taken = rng.random() < district.parked and self._free(s, 4.0)
+                if taken and not any(abs(s - bay) < 3.0 and flank.sign * d > 0 for bay, d in self._free_bays):
                     self._park(s + rng.uniform(-0.4, 0.4), flank)
         if flank.side.verge_m or district.name in ("avenue", "garden suburb", "city"):
             planting = sign * (flank.kerb + max(flank.side.verge_m / 2, 0.6))

@@ -12,7 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from simulation.materials import (
+from simulation.actors import Moment
+from simulation.rig import LIDAR_TO_VEHICLE
+from simulation.scene import Scene
+from simulation.shapes.materials import (
     BUILDING,
     LOST,
     OBJECT_SPREAD,
@@ -23,10 +26,8 @@ from simulation.materials import (
     hash_unit,
     is_window,
 )
-from simulation.scene import Scene
 
 BEAMS, COLUMNS = 64, 2170
-MOUNT_HEIGHT_M = 1.73
 MAX_RANGE_M = 80.0
 RANGE_NOISE_M = 0.015
 _BLOCK = 8 * COLUMNS  # rays cast at a time: their arrays stay in the processor's cache
@@ -79,14 +80,12 @@ def revolution() -> Revolution:
     return Revolution(origins[seen], directions[seen], gain[seen])
 
 
-def scan(scene: Scene, pose: np.ndarray, rng: np.random.Generator) -> Scan:
-    """One revolution, motion-compensated as KITTI's odometry scans are.
-
-    ``scene`` is in the LiDAR frame; ``pose`` [4,4] is LiDAR to street (patterns are fixed to the street).
-    """
+def scan(moment: Moment, rng: np.random.Generator) -> Scan:
+    """One revolution, motion-compensated as KITTI's odometry scans are."""
+    pose = moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
     turn = revolution()
     blocks = [slice(first, first + _BLOCK) for first in range(0, len(turn.gain), _BLOCK)]
-    parts = [_fire(scene, pose, rng, turn.origins[b], turn.directions[b], turn.gain[b]) for b in blocks]
+    parts = [_fire(moment.scene, pose, rng, turn.origins[b], turn.directions[b], turn.gain[b]) for b in blocks]
     return Scan(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
@@ -99,12 +98,13 @@ def _fire(
     gain: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What comes back from some of the rays: points, labels and object ids of a :class:`Scan`."""
-    hits = scene.cast(origins, directions)
+    turn, place = pose[:3, :3], pose[:3, 3]
+    hits = scene.cast(origins @ turn.T + place, directions @ turn.T)
     noise = rng.standard_normal((len(origins), 3))
     luck = rng.random((len(origins), 2))
 
     hit = np.flatnonzero((hits.triangle >= 0) & (hits.range_m < MAX_RANGE_M))
-    triangle, range_m, normal = hits.triangle[hit], hits.range_m[hit].astype(np.float64), hits.normal[hit]
+    triangle, range_m, normal = hits.triangle[hit], hits.range_m[hit].astype(np.float64), hits.normal[hit] @ turn
     material = scene.attribute("material")[triangle].astype(np.int64)
     object_id = scene.attribute("object_id")[triangle]
     on_street = (origins[hit] + range_m[:, None] * directions[hit]) @ pose[:3, :3].T + pose[:3, 3]

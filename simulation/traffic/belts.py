@@ -13,11 +13,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from simulation import objects
-from simulation.centreline import Centreline
-from simulation.mesh import Mesh
-from simulation.plan import Plan, Side, generator
-from simulation.stretch import KERB_M
+from simulation.actors import LABELS, Actor, Kind
+from simulation.scene import Body, Placed
+from simulation.settings import TrafficSettings
+from simulation.shapes import objects
+from simulation.shapes.mesh import Mesh
+from simulation.world.centreline import Centreline, turn
+from simulation.world.layout import AHEAD_M, BEHIND_M, KERB_M
+from simulation.world.plan import Plan, Side, generator
 
 Maker = Callable[[np.random.Generator, bool], Mesh]
 _VEHICLES: tuple[tuple[Maker, float], ...] = (
@@ -49,15 +52,39 @@ def ego_s(plan: Plan, t_s: float) -> float:
     return _START_S + plan.ego_speed_mps * t_s + 1.5 * math.sin(0.35 * t_s)
 
 
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """Who is on the street at one moment: ``actors`` with identities, ``props`` that change but do not count (signal
+    heads), the ego vehicle's pose around the moment as in :class:`Moment`, and how far it has come along the street."""
+
+    actors: tuple[Actor, ...]
+    props: tuple[Placed, ...]
+    ego: Callable[[np.ndarray], np.ndarray]
+    ego_s: float
+
+
 class Traffic:
     """Everybody who moves in the street of one seed."""
 
-    def __init__(self, seed: int, plan: Plan, line: Centreline) -> None:
-        self._seed, self._line = seed, line
+    def __init__(self, seed: int, plan: Plan, line: Centreline, settings: TrafficSettings) -> None:
+        self._seed, self._plan, self._line = seed, plan, line
         self.belts = _draw_belts(plan)
         self._user = lru_cache(maxsize=512)(self._draw_user)
 
-    def between(self, first_s: float, last_s: float, t_s: float) -> Iterator[Mesh]:
+    def at(self, t_s: float) -> Crowd:
+        """Who is on the street near the ego vehicle at ``t_s``."""
+        here = ego_s(self._plan, t_s)
+        actors = tuple(self.between(here - BEHIND_M, here + AHEAD_M, t_s))
+        return Crowd(actors, (), lambda dt_s: np.stack([self._ego(t_s + dt) for dt in dt_s]), here)
+
+    def _ego(self, t_s: float) -> np.ndarray:
+        """Pose [4,4] of the ego vehicle's ground point, vehicle to street. It sways and pitches a little."""
+        d = 0.12 * math.sin(0.5 * t_s) - self._plan.lane_d(self._plan.ego_lane)
+        pose = self._line.pose(ego_s(self._plan, t_s), d, above_m=0.015 * math.sin(3.0 * t_s))
+        pose[:3, :3] = pose[:3, :3] @ turn(1, 0.004 * math.sin(2.1 * t_s)) @ turn(0, 0.003 * math.sin(1.3 * t_s + 1.0))
+        return pose
+
+    def between(self, first_s: float, last_s: float, t_s: float) -> Iterator[Actor]:
         """The road users between two points of the street at time ``t_s``, in street coordinates."""
         for belt in self.belts:
             shift = belt.moved(t_s)
@@ -65,13 +92,17 @@ class Traffic:
                 user = self._user(belt, slot)
                 if user is None or (belt.ego_slot and slot == 0):
                     continue
-                body, ahead, aside = user
+                body, track_id, kind, ahead, aside = user
                 s = slot * belt.pitch_m + shift + ahead
-                x, y = self._line.at(s, belt.d + aside)
                 turned = 0.0 if belt.heading > 0 else math.pi
-                yield body.placed(float(x), float(y), belt.z, float(self._line.heading(s)) + turned)
+                poses = [
+                    self._line.pose(s + belt.moved(t_s + dt) - shift, belt.d + aside, turned, belt.z)
+                    for dt in (-0.05, 0.0, 0.05)
+                ]
+                velocity = (poses[2][:3, 3] - poses[0][:3, 3]) / 0.1
+                yield Actor(track_id, kind, Placed(body, poses[1], velocity), moving=True, standing=False)
 
-    def _draw_user(self, belt: Belt, slot: int) -> tuple[Mesh, float, float] | None:
+    def _draw_user(self, belt: Belt, slot: int) -> tuple[Body, int, Kind, float, float] | None:
         rng = generator(self._seed, 3, belt.number, slot)
         if rng.random() > belt.filled:
             return None
@@ -79,7 +110,9 @@ class Traffic:
         makers, shares = zip(*belt.makers, strict=True)
         body = makers[int(rng.choice(len(makers), p=shares))](rng, True)
         identity = (1 << 40) + (belt.number << 24) + slot % (1 << 24)
-        return body.owned(identity, instance=32768 + belt.number * 1024 + slot % 1024), ahead, aside
+        track_id = 32768 + belt.number * 1024 + slot % 1024
+        kind = next(k for k, (_, label) in LABELS.items() if label == body.label[0])
+        return Body(body.owned(identity, track_id)), track_id, kind, ahead, aside
 
 
 def _draw_belts(plan: Plan) -> tuple[Belt, ...]:

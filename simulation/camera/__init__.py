@@ -1,0 +1,1 @@
+"""KITTI's cameras: where they sit, and the pictures they take."""

@@ -1,0 +1,1 @@
+"""A spinning LiDAR: its profile, its sweep, and what comes back."""

@@ -1,0 +1,39 @@
+"""Where the sensors sit on the vehicle: KITTI's rig (Geiger et al., *Vision meets Robotics*, IJRR 2013, Fig. 3).
+
+Frames: vehicle (ground point below the LiDAR: x forward, y left, z up), LiDAR (the same axes, 1.73 m up), camera 0
+(x right, y down, z forward). Cameras are rectified: they share camera 0's axes and differ in x alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LIDAR_HEIGHT_M = 1.73
+WIDTH, HEIGHT = 1242, 375  # of every camera's image, pixels
+FOCAL_PX, CENTRE_U, CENTRE_V = 721.5377, 609.5593, 172.854
+CAMERA_X_M = (0.0, 0.54, -0.06, 0.48)  # cameras 0..3 on camera 0's x axis: grey left, right; colour left, right
+# LiDAR to camera 0, float64 [4,4]: the camera is 0.27 m ahead of and 0.08 m below the LiDAR.
+LIDAR_TO_CAMERA = np.array([[0, -1, 0, 0], [0, 0, -1, -0.08], [1, 0, 0, -0.27], [0, 0, 0, 1]], float)
+LIDAR_TO_VEHICLE = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, LIDAR_HEIGHT_M], [0, 0, 0, 1]], float)
+
+
+def projection(camera: int) -> np.ndarray:
+    """KITTI's P of one camera, float64 [3,4]: camera-0 coordinates to pixels (times depth)."""
+    shift = -FOCAL_PX * CAMERA_X_M[camera]
+    return np.array([[FOCAL_PX, 0, CENTRE_U, shift], [0, FOCAL_PX, CENTRE_V, 0], [0, 0, 1, 0]], float)
+
+
+def project(points: np.ndarray, camera: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (u, v) float64 [N,2] in one camera's image, and depths [N] (m), of ``points`` [N,3] in the LiDAR frame."""
+    in_camera = points @ LIDAR_TO_CAMERA[:3, :3].T + LIDAR_TO_CAMERA[:3, 3]
+    image = in_camera @ projection(camera)[:, :3].T + projection(camera)[:, 3]
+    return image[:, :2] / image[:, 2:], image[:, 2]
+
+
+def pixel_rays(u: np.ndarray, v: np.ndarray, camera: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """The camera's centre float64 [3] and unit directions [N,3] of its pixels (u, v) [N], both in the LiDAR frame."""
+    turn = LIDAR_TO_CAMERA[:3, :3]
+    forward = np.stack([(u - CENTRE_U) / FOCAL_PX, (v - CENTRE_V) / FOCAL_PX, np.ones_like(u, float)], 1)
+    directions = forward @ turn
+    centre = ((CAMERA_X_M[camera], 0.0, 0.0) - LIDAR_TO_CAMERA[:3, 3]) @ turn
+    return centre, directions / np.linalg.norm(directions, axis=1, keepdims=True)

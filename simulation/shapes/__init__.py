@@ -1,0 +1,1 @@
+"""What things look like: triangle meshes, the objects built of them, and their materials."""

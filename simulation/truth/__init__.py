@@ -1,0 +1,1 @@
+"""What nobody has to annotate: boxes, visibility, depth, motion and actions, from the simulation itself."""

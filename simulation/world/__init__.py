@@ -1,0 +1,1 @@
+"""What stands: the plan of a street, its centre line, and the stretches it is built of."""
