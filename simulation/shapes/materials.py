@@ -32,6 +32,7 @@ class Material(IntEnum):
     SKIN = 16
     GRAVEL = 17
     PARKING = 18
+    LAMP = 19  # shines by itself with its rgb; to a laser it is a lens
 
 
 # Columns: mean remission, spread between objects, spread between points, share of lost returns, roughness (m).
@@ -56,6 +57,7 @@ _OPTICS = np.array(
         (0.40, 0.10, 0.040, 0.02, 0.005),  # SKIN
         (0.29, 0.15, 0.040, 0.01, 0.020),  # GRAVEL
         (0.29, 0.15, 0.030, 0.01, 0.006),  # PARKING
+        (0.65, 0.25, 0.150, 0.01, 0.003),  # LAMP
     ]
 )  # fmt: skip
 

@@ -112,6 +112,32 @@ def tube(start: Sequence[float], end: Sequence[float], radii: tuple[float, float
     return mesh(vertices, np.concatenate([np.stack(f, 1) for f in faces]), look)
 
 
+def loft(rings: np.ndarray, looks: Sequence[Look], which: np.ndarray | int = 0) -> Mesh:
+    """A closed skin through ``rings`` [R,C,3], each C points round, flat at both ends.
+
+    Seen from ahead of the last ring, the points of each run counter-clockwise. ``which`` int [R-1,C] chooses one of
+    ``looks`` for the panel between ring r, r + 1 and points c, c + 1; the ends have the first look.
+    """
+    rows, sides = rings.shape[:2]
+    c = np.arange(sides)
+    a = (np.arange(rows - 1)[:, None] * sides + c).ravel()
+    b = (np.arange(rows - 1)[:, None] * sides + (c + 1) % sides).ravel()
+    quads = np.stack([a, b, b + sides, a, b + sides, a + sides], 1).reshape(-1, 3)
+    first, last = np.full(sides, rows * sides), np.full(sides, rows * sides + 1)
+    end = (rows - 1) * sides
+    caps = [np.stack([(c + 1) % sides, c, first], 1), np.stack([end + c, end + (c + 1) % sides, last], 1)]
+    vertices = np.concatenate([rings.reshape(-1, 3), rings[[0, -1]].mean(1)])
+    skin = mesh(vertices, np.concatenate([quads, *caps]), looks[0])
+    chosen = np.zeros(len(skin.triangles), np.int64)
+    chosen[: len(quads)] = np.repeat(np.broadcast_to(which, (rows - 1, sides)).ravel(), 2)
+    return replace(
+        skin,
+        label=np.array([look.label for look in looks], np.uint16)[chosen],
+        material=np.array([look.material for look in looks], np.uint8)[chosen],
+        rgb=np.array([look.rgb for look in looks], np.float32)[chosen],
+    )
+
+
 def ring(centre: Sequence[float], radii: tuple[float, float], look: Look, sides: int = 14) -> Mesh:
     """A flat ring in the x-z plane (a bicycle's wheel): inner and outer radius."""
     angle = np.arange(sides) * (2 * np.pi / sides)
