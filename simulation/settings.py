@@ -13,14 +13,15 @@ from simulation.weather import LightName, WeatherName
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Factor = Annotated[float, msgspec.Meta(ge=0.0, le=5.0)]
+Relief = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]  # beyond that no road is built, nor can houses stand beside it
 
 
 class StreetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The street itself."""
 
     district: str | None = None  # one of world.plan.DISTRICTS
-    slopes: Factor = 1.0  # how hilly, times what the seed says
-    bends: Factor = 1.0
+    slopes: Relief = 1.0  # how hilly, times what the seed says
+    bends: Relief = 1.0
 
 
 class TrafficSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

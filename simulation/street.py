@@ -32,7 +32,7 @@ class Street:
         self.settings = settings or Settings()
         self.plan = draw_plan(seed, self.settings.street)
         self.weather = draw_weather(seed, self.settings.weather, self.settings.light)
-        self.line = Centreline(self.plan.bends)
+        self.line = Centreline(self.plan.bends, self.plan.hills)
         self.traffic = Traffic(seed, self.plan, self.line, self.settings.traffic)
         self._stretch = lru_cache(maxsize=16)(lambda number: Stretch(seed, self.plan, self.line, number).build())
         self._window = lru_cache(maxsize=1)(self._build_window)

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 _STEP_M = 0.5
 _BEFORE_M = 500.0  # the line is known from here before its origin
 
+Wave = tuple[float, float, float]  # swing, wavelength in metres, phase
+
 
 def turn(axis: int, angle: float) -> np.ndarray:
     """Rotation matrix float64 [3,3] about axis 0 (x), 1 (y) or 2 (z)."""
@@ -21,20 +23,23 @@ def turn(axis: int, angle: float) -> np.ndarray:
 
 
 class Centreline:
-    """A winding line: its heading is a sum of sines of the way ``s`` along it.
+    """A winding, rolling line: its heading and its height are sums of sines of the way ``s`` along it.
 
-    ``bends``: (swing in radians, wavelength in metres, phase) of each sine. A point of the street is (s, d): ``s``
-    metres along the line, ``d`` metres to its left.
+    ``bends``: the sines of the heading, swing in radians; ``hills``: those of the height, swing in metres. A point of
+    the street is (s, d): ``s`` metres along the line as seen from above, ``d`` metres to its left.
     """
 
-    def __init__(self, bends: tuple[tuple[float, float, float], ...]) -> None:
-        self._bends = bends
+    def __init__(self, bends: tuple[Wave, ...], hills: tuple[Wave, ...] = ()) -> None:
+        self._bends, self._hills = bends, hills
         self._tabulate(1000.0)
 
     def heading(self, s: ArrayLike) -> np.ndarray:
         """Direction of the line at ``s``, radians from x, counter-clockwise."""
-        s = np.asarray(s, float)
-        return sum((a * np.sin(2 * math.pi * s / wave + phase) for a, wave, phase in self._bends), np.zeros_like(s))
+        return _sines(self._bends, s)
+
+    def curvature(self, s: ArrayLike) -> np.ndarray:
+        """Change of heading per metre at ``s``: positive where the line turns left."""
+        return _slopes(self._bends, s)
 
     def at(self, s: ArrayLike, d: ArrayLike = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """x and y (metres) of the points (s, d); the two broadcast."""
@@ -47,7 +52,11 @@ class Centreline:
 
     def height(self, s: ArrayLike) -> np.ndarray:
         """z of the road at ``s`` (metres); the street is level across."""
-        return np.zeros_like(np.asarray(s, float))
+        return _sines(self._hills, s)
+
+    def grade(self, s: ArrayLike) -> np.ndarray:
+        """Rise of the road per metre at ``s``."""
+        return _slopes(self._hills, s)
 
     def pose(self, s: float, d: float = 0.0, yaw: float = 0.0, above_m: float = 0.0) -> np.ndarray:
         """Frame float64 [4,4] of a thing that stands at (s, d), ``above_m`` over the road's height, to the street.
@@ -55,8 +64,7 @@ class Centreline:
         Its x axis points along the street, turned left by ``yaw``; its z axis is square to the road's slope.
         """
         (x, y), z = self.at(s, d), float(self.height(s)) + above_m
-        heading = float(self.heading(s))
-        rise = math.atan(float(self.height(s + 0.5) - self.height(s - 0.5)))
+        heading, rise = float(self.heading(s)), math.atan(float(self.grade(s)))
         pose = np.eye(4)
         pose[:3, :3] = turn(2, heading) @ turn(1, -rise) @ turn(2, yaw)
         pose[:3, 3] = x, y, z
@@ -67,3 +75,15 @@ class Centreline:
         self._s = np.arange(-_BEFORE_M, end_m + _STEP_M, _STEP_M)
         middle = self.heading(self._s - _STEP_M / 2)
         self._x, self._y = np.cumsum(np.cos(middle)) * _STEP_M, np.cumsum(np.sin(middle)) * _STEP_M
+
+
+def _sines(waves: tuple[Wave, ...], s: ArrayLike) -> np.ndarray:
+    s = np.asarray(s, float)
+    return sum((a * np.sin(2 * math.pi * s / wave + phase) for a, wave, phase in waves), np.zeros_like(s))
+
+
+def _slopes(waves: tuple[Wave, ...], s: ArrayLike) -> np.ndarray:
+    """Derivative of :func:`_sines`."""
+    s = np.asarray(s, float)
+    terms = (2 * math.pi * a / wave * np.cos(2 * math.pi * s / wave + phase) for a, wave, phase in waves)
+    return sum(terms, np.zeros_like(s))

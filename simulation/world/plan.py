@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from errors import UserError
 from simulation.settings import StreetSettings
+from simulation.world.centreline import Wave
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,18 @@ class District:
 
 DISTRICTS = (
     District("city", 0.88, True, (3, 6), (0.0, 1.0), 0.1, 16.0, 0.5, 16.0, (1, 1, 2)),
-    District("residential", 0.8, False, (1, 3), (3.0, 7.0), 0.9, 7.0, 0.3, 40.0, (1,)),
-    District("garden suburb", 0.55, False, (1, 2), (5.0, 10.0), 0.85, 4.5, 0.2, 45.0, (1,)),
-    District("avenue", 0.75, True, (2, 5), (2.0, 6.0), 0.6, 7.0, 0.3, 28.0, (2,)),
+    District("residential", 0.8, False, (1, 3), (3.0, 7.0), 0.9, 7.0, 0.4, 40.0, (1,)),
+    District("garden suburb", 0.55, False, (1, 2), (5.0, 10.0), 0.85, 4.5, 0.3, 45.0, (1,)),
+    District("avenue", 0.75, True, (2, 5), (2.0, 6.0), 0.6, 7.0, 0.35, 28.0, (2,)),
     District("works", 0.5, False, (2, 3), (4.0, 9.0), 0.8, 14.0, 0.35, 60.0, (1, 2)),
     District("country", 0.12, False, (1, 2), (5.0, 14.0), 0.4, 5.0, 0.05, 150.0, (1,)),
 )
-_DISTRICT_SHARES = (0.16, 0.28, 0.2, 0.12, 0.1, 0.14)
+_DISTRICT_SHARES = (0.14, 0.28, 0.22, 0.1, 0.08, 0.18)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the street: widths in metres from the carriageway outwards."""
+    """One side of the street: widths in metres from the carriageway outwards; 0 where there is none."""
 
     parking_m: float
     verge_m: float
@@ -56,10 +58,12 @@ class Plan:
     district: str
     lanes: int  # per direction
     lane_m: float
+    cycle_m: float  # width of the painted cycle lane at each edge of the carriageway, 0 without one
     island_m: float  # width of the central reservation, 0 without one
     left: Side
     right: Side
-    bends: tuple[tuple[float, float, float], ...]  # of the centre line: swing rad, wavelength m, phase
+    bends: tuple[Wave, ...]  # of the centre line's heading: swing rad, wavelength m, phase
+    hills: tuple[Wave, ...]  # of its height: swing m, wavelength m, phase
     ego_lane: int
     ego_speed_mps: float
     traffic_m: float  # spacing of road users in a lane
@@ -68,7 +72,7 @@ class Plan:
     @property
     def half_road_m(self) -> float:
         """From the centre line to the edge of the carriageway."""
-        return self.island_m / 2 + self.lanes * self.lane_m
+        return self.island_m / 2 + self.lanes * self.lane_m + self.cycle_m
 
     def lane_d(self, lane: int) -> float:
         """Distance of a lane's middle from the centre line; lane 0 is the innermost."""
@@ -85,23 +89,24 @@ def generator(seed: int, *place: int) -> np.random.Generator:
 
 
 def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
-    """The street of ``seed``."""
+    """The street of ``seed``. :class:`UserError` where ``settings`` names a district that there is not."""
+    settings = settings or StreetSettings()
     rng = generator(seed, 0, 0)
     district = DISTRICTS[int(rng.choice(len(DISTRICTS), p=_DISTRICT_SHARES))]
+    if settings.district is not None:
+        district = _district(settings.district)
     lanes = int(rng.choice(district.lanes))
     left, right = _draw_side(rng, district), _draw_side(rng, district)
-    bends = []
-    for low, high, tightest in ((150, 260, 90.0), (260, 600, 200.0)):
-        wave, radius = rng.uniform(low, high), tightest * rng.uniform(1.0, 5.0)
-        bends.append((wave / (2 * math.pi * radius), wave, rng.uniform(0, 2 * math.pi)))
     return Plan(
         district=district.name,
         lanes=lanes,
-        lane_m=rng.uniform(2.9, 3.7),
+        lane_m=rng.uniform(2.8, 3.3) if lanes == 1 and district.name != "country" else rng.uniform(2.9, 3.6),
+        cycle_m=1.5 if district.name in ("city", "avenue", "residential") and rng.random() < 0.25 else 0.0,
         island_m=rng.uniform(1.5, 4.0) if lanes > 1 and rng.random() < 0.6 else 0.0,
         left=left,
         right=right,
-        bends=tuple(bends),
+        bends=_draw_bends(rng, settings.bends),
+        hills=_draw_hills(rng, settings.slopes),
         ego_lane=int(rng.integers(lanes)),
         ego_speed_mps=rng.uniform(8.0, 10.0),
         traffic_m=rng.uniform(30.0, 80.0),
@@ -109,13 +114,40 @@ def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
     )
 
 
+def _district(name: str) -> District:
+    for district in DISTRICTS:
+        if district.name == name:
+            return district
+    names = ", ".join(d.name for d in DISTRICTS)
+    raise UserError(f"street.district={name}: there is no such district; choose one of {names}")
+
+
 def _draw_side(rng: np.random.Generator, district: District) -> Side:
     country = district.name == "country"
     return Side(
-        parking_m=0.0 if country or rng.random() < 0.6 else rng.uniform(2.1, 2.6),
+        parking_m=0.0 if country or rng.random() < 0.5 else rng.uniform(2.1, 2.6),
         verge_m=rng.uniform(1.2, 3.0) if country or rng.random() < 0.35 else 0.0,
-        sidewalk_m=rng.uniform(1.4, 2.4) if country else rng.uniform(2.0, 4.8),
+        sidewalk_m=(0.0 if rng.random() < 0.5 else rng.uniform(1.4, 2.4)) if country else rng.uniform(1.8, 4.0),
         garden_m=rng.uniform(*district.garden_m),
         slope=rng.uniform(-0.03, 0.18) if country else rng.uniform(-0.01, 0.08),
-        gravel=bool(rng.random() < (0.25 if district.name in ("works", "avenue") else 0.03)),
+        gravel=bool(rng.random() < (0.25 if district.name in ("works", "avenue") else 0.06)),
     )
+
+
+def _draw_bends(rng: np.random.Generator, factor: float) -> tuple[Wave, ...]:
+    """Two sines of the heading. Together they bend to a radius of 80 m / ``factor`` at the tightest."""
+    bends = []
+    for low, high, tightest_m in ((150, 260, 120.0), (260, 600, 240.0)):
+        wave, radius = rng.uniform(low, high), tightest_m * rng.uniform(1.0, 5.0)
+        bends.append((factor * wave / (2 * math.pi * radius), wave, rng.uniform(0, 2 * math.pi)))
+    return tuple(bends)
+
+
+def _draw_hills(rng: np.random.Generator, factor: float) -> tuple[Wave, ...]:
+    """Two sines of the height. Most streets rise by up to 3 % at the steepest, a hilly one in four by up to 6 %."""
+    steepest = rng.uniform(0.03, 0.06) if rng.random() < 0.25 else rng.uniform(0.0, 0.03)
+    hills = []
+    for low, high, share in ((180, 350, 0.4), (350, 800, 0.6)):
+        wave = rng.uniform(low, high)
+        hills.append((factor * share * steepest * wave / (2 * math.pi), wave, rng.uniform(0, 2 * math.pi)))
+    return tuple(hills)

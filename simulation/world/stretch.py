@@ -102,7 +102,8 @@ class Stretch:
         identity = ((self._number + (1 << 20)) << 10) + self._count
         number = 1 + (self._number * 128 + self._count) % 32767 if instance else 0
         heading = float(self._line.heading(s)) + yaw
-        self._parts.append(thing.placed(float(x), float(y), z, heading).owned(identity, number))
+        base = float(self._line.height(s)) + z
+        self._parts.append(thing.placed(float(x), float(y), base, heading).owned(identity, number))
         if instance:
             kind = next(k for k, (label, _) in LABELS.items() if label == thing.label[0])
             placed = Placed(Body(thing.owned(identity, number)), self._line.pose(s, d, yaw, z))
@@ -169,7 +170,7 @@ class Stretch:
             height = np.where(d > flank.line + 0.1, self._land_z(s, d, flank), height)
         height[[0, -1]] -= 0.4
         sign = 1 if flank is None else flank.sign
-        points = np.stack([*self._line.at(s, sign * d), height], 2)
+        points = np.stack([*self._line.at(s, sign * d), height + self._line.height(s)], 2)
         for c, look in enumerate(looks):  # each strip is one object all along the street
             strip = 1 + look.label * 32 + (16 if sign > 0 else 0) + c
             self._parts.append(surface(points[:, c : c + 2], [look]).owned(strip))
@@ -190,8 +191,10 @@ class Stretch:
                     self._stripe(gap - 4.0, gap - 1.0, d, d + 0.5)
 
     def _stripe(self, from_s: float, to_s: float, from_d: float, to_d: float) -> None:
-        x, y = self._line.at(np.linspace(from_s, to_s, 3)[:, None], np.array([from_d, to_d]))
-        self._parts.append(surface(np.stack([x, y, np.full_like(x, 0.004)], 2), [_MARKING]).owned(1))
+        s = np.linspace(from_s, to_s, 3)[:, None]
+        x, y = self._line.at(s, np.array([from_d, to_d]))
+        z = np.broadcast_to(self._line.height(s) + 0.004, x.shape)
+        self._parts.append(surface(np.stack([x, y, z], 2), [_MARKING]).owned(1))
 
     # What stands on it
 
