@@ -15,6 +15,8 @@ CAMERA_X_M = (0.0, 0.54, -0.06, 0.48)  # cameras 0..3 on camera 0's x axis: grey
 # LiDAR to camera 0, float64 [4,4]: the camera is 0.27 m ahead of and 0.08 m below the LiDAR.
 LIDAR_TO_CAMERA = np.array([[0, -1, 0, 0], [0, 0, -1, -0.08], [1, 0, 0, -0.27], [0, 0, 0, 1]], float)
 LIDAR_TO_VEHICLE = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, LIDAR_HEIGHT_M], [0, 0, 0, 1]], float)
+# The inertial unit is 0.81 m behind, 0.32 m left of and 0.80 m below the LiDAR.
+IMU_TO_LIDAR = np.array([[1, 0, 0, -0.81], [0, 1, 0, 0.32], [0, 0, 1, -0.80], [0, 0, 0, 1]], float)
 
 
 def projection(camera: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Scene, Solid
 from simulation.settings import Settings
 from simulation.shapes.mesh import join
-from simulation.traffic.belts import Traffic
+from simulation.traffic.belts import Crowd, Traffic
 from simulation.weather import draw_weather
 from simulation.world.centreline import Centreline
 from simulation.world.layout import AHEAD_M, BEHIND_M, STRETCH_M
@@ -39,7 +39,10 @@ class Street:
 
     def moment(self, t_s: float) -> Moment:
         """The street around the ego vehicle at ``t_s`` seconds after the start of the drive."""
-        crowd = self.traffic.at(t_s)
+        return self.around(self.traffic.at(t_s), t_s)
+
+    def around(self, crowd: Crowd, t_s: float) -> Moment:
+        """The same where the traffic of ``t_s`` is known already."""
         standing, things = self._window(math.floor(crowd.ego_s / STRETCH_M))
         scene = Scene(standing, [*(a.placed for a in crowd.actors), *crowd.props])
         return Moment(t_s, scene, (*crowd.actors, *things), crowd.ego)
