@@ -39,7 +39,7 @@ class Centreline:
 
     def curvature(self, s: ArrayLike) -> np.ndarray:
         """Change of heading per metre at ``s``: positive where the line turns left."""
-        return _slopes(self._bends, s)
+        return slopes(self._bends, s)
 
     def at(self, s: ArrayLike, d: ArrayLike = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """x and y (metres) of the points (s, d); the two broadcast."""
@@ -56,7 +56,7 @@ class Centreline:
 
     def grade(self, s: ArrayLike) -> np.ndarray:
         """Rise of the road per metre at ``s``."""
-        return _slopes(self._hills, s)
+        return slopes(self._hills, s)
 
     def pose(self, s: float, d: float = 0.0, yaw: float = 0.0, above_m: float = 0.0) -> np.ndarray:
         """Frame float64 [4,4] of a thing that stands at (s, d), ``above_m`` over the road's height, to the street.
@@ -82,8 +82,8 @@ def _sines(waves: tuple[Wave, ...], s: ArrayLike) -> np.ndarray:
     return sum((a * np.sin(2 * math.pi * s / wave + phase) for a, wave, phase in waves), np.zeros_like(s))
 
 
-def _slopes(waves: tuple[Wave, ...], s: ArrayLike) -> np.ndarray:
-    """Derivative of :func:`_sines`."""
+def slopes(waves: tuple[Wave, ...], s: ArrayLike) -> np.ndarray:
+    """Derivative by ``s`` of a sum of sines: of the heading the curvature (1/m), of the height the grade."""
     s = np.asarray(s, float)
     terms = (2 * math.pi * a / wave * np.cos(2 * math.pi * s / wave + phase) for a, wave, phase in waves)
     return sum(terms, np.zeros_like(s))
