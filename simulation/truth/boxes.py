@@ -1,0 +1,76 @@
+"""3-D boxes around actors where the LiDAR meets them, as annotators draw them around its points.
+
+A box is upright in the LiDAR's frame (KITTI's have a heading but no roll and pitch) and holds every vertex of the body
+as it is then: so its size follows a walker's step, and grows a little where the street tilts the body.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from simulation.actors import Actor, Moment
+from simulation.truth.sensors import lidar_poses, moved
+
+MARGIN_M = 0.05  # on each side: more than three times the noise of a range
+
+
+class Box3d(NamedTuple):
+    """A box in the LiDAR frame. ``size_m`` is (length, width, height); ``yaw`` turns x to the actor's front, about z.
+
+    ``lidar_points``: how many points of the scan carry the actor's instance. ``dt_s``: when the box is where the actor
+    is, in seconds after the moment: as the middle one of its points is measured, or 0 where it has none.
+    """
+
+    centre_m: tuple[float, float, float]
+    size_m: tuple[float, float, float]
+    yaw: float
+    lidar_points: int
+    dt_s: float
+
+
+def measure(moment: Moment, labels: np.ndarray, dt_s: np.ndarray, *, compensated: bool = True) -> dict[int, Box3d]:
+    """The box of each actor by ``track_id``, seen or not, in the order of ``moment.actors``.
+
+    ``labels`` uint32 [N] and ``dt_s`` [N] are the scan's. ``compensated``: whether its points are in the frame that the
+    LiDAR has at the moment; otherwise each is in the frame of its own pulse, and so are the boxes.
+    """
+    times = _times(labels >> 16, dt_s)
+    measured = [times.get(actor.track_id, (0, 0.0)) for actor in moment.actors]
+    places = lidar_poses(moment, np.array([dt if not compensated else 0.0 for _, dt in measured]))
+    to_lidar = np.linalg.inv(places)
+    return {
+        actor.track_id: _box(actor, frame, points, dt)
+        for actor, frame, (points, dt) in zip(moment.actors, to_lidar, measured, strict=True)
+    }
+
+
+def holds(box: Box3d, points: np.ndarray) -> np.ndarray:
+    """Which of ``points`` [N,≥3] (LiDAR frame, metres) lie in the box: bool [N]."""
+    local = (points[:, :3] - box.centre_m) @ _upright(box.yaw)
+    return (np.abs(local) <= np.array(box.size_m) / 2).all(1)
+
+
+def _times(instances: np.ndarray, dt_s: np.ndarray) -> dict[int, tuple[int, float]]:
+    """How many points each instance has, and when the middle one of them was measured."""
+    order = np.lexsort((dt_s, instances))
+    ids, first, counts = np.unique(instances[order], return_index=True, return_counts=True)
+    middle = np.asarray(dt_s)[order][first + counts // 2]
+    return {int(i): (int(n), float(t)) for i, n, t in zip(ids, counts, middle, strict=True)}
+
+
+def _box(actor: Actor, to_lidar: np.ndarray, points: int, dt_s: float) -> Box3d:
+    pose = to_lidar @ actor.placed.pose_at(dt_s)
+    yaw = math.atan2(pose[1, 0], pose[0, 0])
+    turn = _upright(yaw)
+    vertices = moved(pose, actor.placed.body.mesh.vertices) @ turn
+    low, high = vertices.min(0) - MARGIN_M, vertices.max(0) + MARGIN_M
+    return Box3d(tuple((turn @ (low + high) / 2).tolist()), tuple((high - low).tolist()), yaw, points, dt_s)
+
+
+def _upright(yaw: float) -> np.ndarray:
+    """The turn about z, float64 [3,3]: box axes to LiDAR axes."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

@@ -1,0 +1,59 @@
+"""Where the sensors are at a moment, and the rays of a camera's pixels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from simulation.actors import Moment
+from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, HEIGHT, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, WIDTH
+
+CAMERA_TO_LIDAR = np.linalg.inv(LIDAR_TO_CAMERA)
+
+
+def lidar_pose(moment: Moment) -> np.ndarray:
+    """LiDAR to street at the moment itself, float64 [4,4]."""
+    return moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
+
+
+def lidar_poses(moment: Moment, dt_s: np.ndarray) -> np.ndarray:
+    """LiDAR to street at each of ``dt_s`` [N] seconds after the moment, float64 [N,4,4]."""
+    times, back = np.unique(np.asarray(dt_s, np.float64), return_inverse=True)
+    return (moment.ego(times) @ LIDAR_TO_VEHICLE)[back]
+
+
+def camera_pose(moment: Moment, camera: int) -> np.ndarray:
+    """One camera to street at the moment itself, float64 [4,4]; camera axes: x right, y down, z forward."""
+    aside = np.eye(4)
+    aside[0, 3] = CAMERA_X_M[camera]
+    return lidar_pose(moment) @ CAMERA_TO_LIDAR @ aside
+
+
+def project(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (u, v) float64 [N,2] and depths [N] (m) of ``points`` [N,3] in the camera's own axes.
+
+    A point at depth 0 or behind the camera has no pixel: what is returned for it means nothing.
+    """
+    depth = points[:, 2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return points[:, :2] / depth[:, None] * FOCAL_PX + (CENTRE_U, CENTRE_V), depth
+
+
+def pixel_directions(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Directions float64 [N,3] through pixels (u, v) [N], in the camera's own axes, at depth 1 (not unit vectors)."""
+    return np.stack([(u - CENTRE_U) / FOCAL_PX, (v - CENTRE_V) / FOCAL_PX, np.ones(len(u))], 1)
+
+
+@lru_cache(maxsize=1)
+def image_directions() -> np.ndarray:
+    """:func:`pixel_directions` of every pixel, row by row: float64 [375·1242,3], not to be written to."""
+    v, u = np.mgrid[:HEIGHT, :WIDTH]
+    directions = pixel_directions(u.ravel(), v.ravel())
+    directions.flags.writeable = False
+    return directions
+
+
+def moved(pose: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """``points`` [N,3] carried by ``pose`` [4,4]."""
+    return points @ pose[:3, :3].T + pose[:3, 3]
