@@ -111,11 +111,15 @@ def draw_layout(seed: int, plan: Plan, number: int) -> Layout:
         bus_stop, works = _draw_bus_stop(rng, plan, number), _draw_works(rng, number)
     free, taken = [], []
     for sign, side in ((1, plan.left), (-1, plan.right)):
+        left_free = 0
         for s in np.arange(number * STRETCH_M + _BAY_M / 2, (number + 1) * STRETCH_M, _BAY_M):
             if side.parking_m and not _blocked(float(s), sign, crossing, bus_stop, works):
                 yaw = np.pi if sign > 0 else 0.0
                 bay = Bay(float(s), sign * (plan.half_road_m + side.parking_m / 2), yaw)
-                (free if rng.random() < 0.15 else taken).append(bay)
+                if rng.random() < 0.1:
+                    left_free = 2  # two in a row: room to drive in and out without reversing
+                (free if left_free > 0 else taken).append(bay)
+                left_free -= 1
     return Layout(number, crossing, tuple(free), tuple(taken), bus_stop, works)
 
 
