@@ -100,8 +100,8 @@ def _hidden(actor: Actor, instances: np.ndarray, camera: np.ndarray) -> tuple[fl
 def silhouette(actor: Actor, camera: np.ndarray, samples: int = _SAMPLES) -> tuple[np.ndarray, np.ndarray]:
     """Pixels u, v int64 [N] that ``actor`` would cover if it were alone, inside the image and as far again around it.
 
-    ``camera`` [4,4] is the camera's pose in the street. All pixels where the rectangle around it has at most ``samples``
-    of them, otherwise those of every n-th column and row.
+    ``camera`` [4,4] is the camera's pose in the street. All pixels where the rectangle around them has no more than
+    ``samples``, otherwise those of every n-th column and row.
     """
     to_body = np.linalg.inv(actor.placed.pose) @ camera
     body = actor.placed.body
