@@ -112,7 +112,7 @@ PICTURE: dict[str, Quantity] = {
     "saturation": Quantity("saturation (HSV)", "histogram", "levels", _LEVELS, "saturation (0..255)"),
     "hue": Quantity("hue of coloured pixels", "shares", "bits", np.arange(0.0, 361.0, 15.0), "hue (°)"),
     "gradient": Quantity("brightness gradient", "histogram", "levels/px",
-                         np.concatenate([np.arange(0.0, 16.0, 1.0), np.arange(16.0, 129.0, 8.0)]),
+                         np.arange(0.0, 129.0, 2.0),
                          "gradient (levels per pixel)"),
     "brightness_rows": Quantity("mean brightness by row", "profile", "levels", np.arange(0.0, 376.0, 25.0),
                                 "row of a picture 375 pixels high"),

@@ -115,7 +115,7 @@ def _typical(quantity: Quantity, value: np.ndarray | None) -> str:
 
 def _measure(quantity: Quantity, row: Row) -> str:
     if quantity.kind != "histogram" or row.real is None or row.simulated is None:
-        return {"number": "|Δ|", "histogram": "W1", "shares": "JS", "profile": "mean |Δ|"}[quantity.kind]
+        return {"number": "Δ", "histogram": "W1", "shares": "JS", "profile": "mean Δ"}[quantity.kind]
     return f"W1; JS {histograms.jensen_shannon(row.real, row.simulated):.3f}"
 
 
