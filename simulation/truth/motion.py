@@ -7,7 +7,7 @@ Where an actor is not there any more, its points have no flow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +20,8 @@ _NEAR_M = 0.1  # nearer to the camera's plane nothing has a pixel
 _SLACK_M, _SLACK = 0.02, 1e-3  # a line of sight ends this much (and this share of it) before the point it looks at
 
 
-class Flow(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Flow:
     """Optical flow of a picture to the next one.
 
     ``uv`` float32 [H,W,2] pixels: the next place of what a pixel shows, minus the pixel; 0 where not valid. ``valid``
@@ -33,7 +34,8 @@ class Flow(NamedTuple):
     occluded: np.ndarray
 
 
-class SceneFlow(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SceneFlow:
     """Displacements to the next frame, float32 [..., 3] metres, 0 where not ``valid`` (bool [...]).
 
     ``total_m``: coordinates in the sensor's frame then, minus those in its frame now, so a point plus its ``total_m``
@@ -70,7 +72,7 @@ def pixel_scene_flow(moment: Moment, hits: Hits, following: Moment, camera: int 
     then, there = _next_places(moment, hits.triangle[seen], points, following, np.zeros(len(seen)))
     now, later = (np.linalg.inv(camera_pose(m, camera))[None] for m in (moment, following))
     flow = _scene_flow(seen[there], HEIGHT * WIDTH, points[there], then[there], now, later)
-    return SceneFlow(*(field.reshape(HEIGHT, WIDTH, *field.shape[1:]) for field in flow))
+    return SceneFlow(*(field.reshape(HEIGHT, WIDTH, *field.shape[1:]) for field in vars(flow).values()))
 
 
 def point_scene_flow(
