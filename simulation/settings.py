@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import difflib
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
+from errors import UserError
 from simulation.weather import LightName, WeatherName
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -59,3 +61,40 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     traffic: TrafficSettings = TrafficSettings()
     lidar: LidarSettings = LidarSettings()
     camera: CameraSettings = CameraSettings()
+
+
+def changed(settings: Settings, assignments: list[str]) -> Settings:
+    """``settings`` with ``group.key=value`` assignments made, in their order.
+
+    Raises :class:`UserError` for an unknown key (with the nearest one) and a value that does not fit.
+    """
+    values, kinds = msgspec.to_builtins(settings), _kinds()
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UserError(f"--set {assignment}: give group.key=value, such as traffic.vehicles=0.5")
+        if key in ("sensor", "weather", "light"):
+            raise UserError(f"--set {assignment}: use --{key} {text}")
+        if key not in kinds:
+            near = difflib.get_close_matches(key, kinds, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds)}"
+            raise UserError(f"--set {assignment}: no such key; {hint}")
+        group, name = key.split(".")
+        try:
+            values[group][name] = msgspec.convert(text, kinds[key], strict=False)
+        except msgspec.ValidationError as error:
+            problem = str(error).replace("`float`, got `str`", "a number").replace("`bool`, got `str`", "true or false")
+            raise UserError(f"--set {assignment}: {problem[0].lower()}{problem[1:]}") from error
+    return msgspec.convert(values, Settings)
+
+
+def _kinds() -> dict[str, Any]:
+    """The type of every ``group.key``."""
+    groups = {
+        name: kind for name, kind in get_type_hints(Settings).items() if name not in ("sensor", "weather", "light")
+    }
+    return {
+        f"{group}.{name}": kind
+        for group, struct in groups.items()
+        for name, kind in get_type_hints(struct, include_extras=True).items()
+    }
