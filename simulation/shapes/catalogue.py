@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from simulation.actors import LABELS, Kind
-from simulation.shapes import objects
+from simulation.shapes import cars, cycles, heavies, people
 from simulation.shapes.mesh import Mesh
+from simulation.shapes.state import Indicator, State
 
-Indicator = Literal["", "left", "right"]
-_MAKERS = {
-    "car": objects.car,
-    "van": objects.car,
-    "truck": objects.truck,
-    "bus": objects.bus,
-    "trailer": objects.caravan,
-    "bicycle": lambda rng, moving: objects.bicycle(rng),
-    "motorcycle": lambda rng, moving: objects.motorcycle(rng),
-    "pedestrian": objects.pedestrian,
-    "cyclist": objects.cyclist,
-    "motorcyclist": objects.motorcyclist,
+__all__ = ["Indicator", "Model", "draw_model"]
+
+# Each maker draws the same numbers whatever the state, so that an individual stays what it is.
+_MAKERS: dict[Kind, Callable[[np.random.Generator, State], Mesh]] = {
+    "car": cars.car,
+    "van": cars.van,
+    "truck": heavies.truck,
+    "bus": heavies.bus,
+    "trailer": heavies.trailer,
+    "bicycle": cycles.bicycle,
+    "motorcycle": cycles.motorcycle,
+    "pedestrian": people.pedestrian,
+    "cyclist": cycles.cyclist,
+    "motorcyclist": cycles.motorcyclist,
 }
 
 
@@ -44,12 +47,13 @@ class Model:
     ) -> Mesh:
         """Its mesh, labelled by :data:`LABELS`; the same triangles in the same order in every state.
 
-        ``phase`` 0..1 is where a walker or rider is in its step; 0 is a stance with the feet together.
+        ``phase`` 0..1 is where a walker or rider is in its step (one cycle is two steps of
+        :data:`people.STEP` x the height, or a turn of the pedals); 0 is a stance with the feet together.
         """
-        return _MAKERS[self.kind](np.random.default_rng(self.seed), moving)
+        state = State(LABELS[self.kind][moving], phase, braking, indicating, lights)
+        return _MAKERS[self.kind](np.random.default_rng(self.seed), state)
 
 
 def draw_model(kind: Kind, rng: np.random.Generator) -> Model:
     """An individual of ``kind``."""
-    assert kind in LABELS
     return Model(kind, int(rng.integers(2**32)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, Mesh, box, join, tube
 from simulation.shapes.palette import BLACK, RGB

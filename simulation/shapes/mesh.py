@@ -138,14 +138,17 @@ def loft(rings: np.ndarray, looks: Sequence[Look], which: np.ndarray | int = 0) 
     )
 
 
-def ring(centre: Sequence[float], radii: tuple[float, float], look: Look, sides: int = 14) -> Mesh:
-    """A flat ring in the x-z plane (a bicycle's wheel): inner and outer radius."""
+def hoop(centre: Sequence[float], radii: tuple[float, float], width_m: float, look: Look, sides: int = 14) -> Mesh:
+    """A closed ring in the x-z plane (a bicycle's tyre): inner and outer radius, wedge-shaped in section."""
     angle = np.arange(sides) * (2 * np.pi / sides)
-    circle = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], 1)
-    vertices = np.concatenate([radii[0] * circle, radii[1] * circle]) + np.asarray(centre, float)
+    out = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], 1)
+    edges = [radii[1] * out, radii[0] * out + (0, width_m / 2, 0), radii[0] * out - (0, width_m / 2, 0)]
     i, j = np.arange(sides), (np.arange(sides) + 1) % sides
+    faces = []
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        faces += [(a * sides + i, b * sides + i, b * sides + j), (a * sides + i, b * sides + j, a * sides + j)]
     return mesh(
-        vertices, np.concatenate([np.stack(f, 1) for f in ((i, j, sides + j), (i, sides + j, sides + i))]), look
+        np.concatenate(edges) + np.asarray(centre, float), np.concatenate([np.stack(f, 1) for f in faces]), look
     )
 
 

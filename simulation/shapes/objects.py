@@ -6,10 +6,14 @@ moving object (SemanticKITTI keeps those apart).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from simulation.actors import Kind
+from simulation.shapes import catalogue
 from simulation.shapes.materials import Material
-from simulation.shapes.mesh import Look, Mesh, box, frustum, join, leaves, plates, ring, tube
+from simulation.shapes.mesh import Look, Mesh, box, frustum, join, leaves, plates, tube
 
 PAINTS = ((0.75, 0.75, 0.77), (0.12, 0.12, 0.13), (0.35, 0.36, 0.38), (0.85, 0.85, 0.85), (0.45, 0.06, 0.06))
 PAINTS += ((0.08, 0.14, 0.35), (0.55, 0.55, 0.52), (0.1, 0.25, 0.16), (0.7, 0.55, 0.15))
@@ -24,188 +28,13 @@ def _pick(rng: np.random.Generator, choices: tuple) -> tuple:
     return choices[int(rng.integers(len(choices)))]
 
 
-def _wheels(label: int, axles: tuple[float, ...], width: float, radius: float) -> list[Mesh]:
-    look = Look(label, Material.RUBBER, (0.06, 0.06, 0.06))
-    return [
-        tube((x, side * (width / 2 - 0.2), radius), (x, side * (width / 2 + 0.01), radius), (radius, radius), look, 12)
-        for x in axles
-        for side in (-1, 1)
-    ]
+def _standing(kind: Kind) -> Callable[[np.random.Generator, bool], Mesh]:
+    return lambda rng, moving=False: catalogue.draw_model(kind, rng).mesh(moving=moving)
 
 
-def car(rng: np.random.Generator, moving: bool) -> Mesh:
-    """A saloon, hatchback, estate or van: 3.6-5.1 m long."""
-    label = 252 if moving else 10
-    paint = Look(label, Material.CAR_PAINT, _pick(rng, PAINTS))
-    glass = Look(label, Material.GLASS, (0.1, 0.13, 0.16))
-    length, width = rng.uniform(3.6, 4.9), rng.uniform(1.65, 1.85)
-    kind = rng.choice(["hatch", "saloon", "estate", "van"], p=[0.4, 0.25, 0.2, 0.15])
-    bonnet = {"hatch": 0.24, "saloon": 0.27, "estate": 0.25, "van": 0.16}[kind] * length
-    boot = {"hatch": 0.03, "saloon": 0.18, "estate": 0.03, "van": 0.02}[kind] * length
-    height = rng.uniform(1.8, 2.1) if kind == "van" else rng.uniform(1.4, 1.62)
-    waist = rng.uniform(0.86, 0.98) + (0.15 if kind == "van" else 0.0)
-    front, rear, side = length / 2, -length / 2, width / 2
-    cabin = (rear + boot, front - bonnet, -side + 0.02, side - 0.02)
-    slope = 0.25 if kind == "van" else 0.55
-    roof = (cabin[0] + (0.1 if kind in ("estate", "van") else 0.35), cabin[1] - slope, -side + 0.2, side - 0.2)
-    parts = [
-        frustum((rear + 0.1, front - 0.1, -side + 0.08, side - 0.08), (rear, front, -side, side), (0.22, 0.5), paint),
-        frustum(
-            (rear, front, -side, side), (rear + 0.05, front - 0.22, -side + 0.02, side - 0.02), (0.5, waist), paint
-        ),
-        frustum(cabin, roof, (waist, height - 0.04), glass),
-        frustum(roof, roof, (height - 0.04, height), paint),
-        *_wheels(label, (front - 0.85, rear + 0.8), width, rng.uniform(0.3, 0.34)),
-    ]
-    pillar = (-side + 0.01, side - 0.01), (-side + 0.19, side - 0.19)
-    for x in (cabin[0] + 0.45 * (cabin[1] - cabin[0]), roof[0]):  # door pillars break the glass
-        parts.append(
-            frustum((x - 0.05, x + 0.05, *pillar[0]), (x - 0.05, x + 0.05, *pillar[1]), (waist, height), paint)
-        )
-    if kind == "van":  # no windows behind the front seats
-        end = cabin[1] - 0.4 * length
-        parts.append(
-            frustum((rear, end, -side, side), (rear + 0.08, end, -side + 0.15, side - 0.15), (waist, height), paint)
-        )
-    lights = Look(label, Material.RETRO, (0.5, 0.05, 0.05)), Look(label, Material.RETRO, (0.85, 0.85, 0.8))
-    for x, light in ((rear, lights[0]), (front, lights[1])):
-        parts.append(box((0.04, 0.5, 0.11), (x, 0.0, 0.5), lights[1]))  # number plate
-        parts += [box((0.1, 0.3, 0.14), (x, y, 0.62), light) for y in (-side + 0.2, side - 0.2)]
-    return join(parts)
-
-
-def truck(rng: np.random.Generator, moving: bool) -> Mesh:
-    """A delivery lorry: cab and box body, 6-10 m long."""
-    label = 258 if moving else 18
-    length, width, height = rng.uniform(6.0, 10.0), 2.4, rng.uniform(2.9, 3.6)
-    cab = Look(label, Material.CAR_PAINT, _pick(rng, PAINTS))
-    body = Look(
-        label, Material.METAL, _pick(rng, (*PAINTS[:1], (0.9, 0.9, 0.88), (0.7, 0.72, 0.75), (0.2, 0.35, 0.55)))
-    )
-    glass = Look(label, Material.GLASS, (0.1, 0.13, 0.16))
-    front, side = length / 2, width / 2
-    return join(
-        [
-            frustum((front - 1.8, front, -side, side), (front - 1.8, front - 0.1, -side, side), (0.5, 1.5), cab),
-            frustum(
-                (front - 1.8, front - 0.1, -side, side), (front - 1.7, front - 0.35, -side, side), (1.5, 2.2), glass
-            ),
-            frustum((front - 1.8, front - 0.35, -side, side), (front - 1.7, front - 0.5, -side, side), (2.2, 2.6), cab),
-            box((length - 2.0, width, height - 1.0), (-1.0, 0.0, (height + 1.0) / 2), body),
-            box((length - 0.6, 0.9, 0.35), (0.0, 0.0, 0.75), Look(label, Material.METAL, (0.15, 0.15, 0.15))),
-            *_wheels(label, (front - 1.0, -front + 1.2, -front + 2.3), width, 0.48),
-        ]
-    )
-
-
-def bus(rng: np.random.Generator, moving: bool) -> Mesh:
-    """A 12 m city bus."""
-    label = 257 if moving else 13
-    paint = Look(label, Material.CAR_PAINT, _pick(rng, ((0.8, 0.75, 0.2), (0.7, 0.1, 0.1), (0.85, 0.85, 0.85))))
-    glass = Look(label, Material.GLASS, (0.1, 0.13, 0.16))
-    return join(
-        [
-            box((12.0, 2.5, 1.1), (0.0, 0.0, 0.9), paint),
-            box((11.9, 2.45, 1.1), (0.0, 0.0, 2.0), glass),
-            box((11.9, 2.45, 0.45), (0.0, 0.0, 2.775), paint),
-            *(box((0.25, 2.5, 1.1), (x, 0.0, 2.0), paint) for x in (-5.8, -3.4, -1.0, 1.4, 3.8)),
-            *_wheels(label, (3.4, -2.6), 2.5, 0.48),
-        ]
-    )
-
-
-def caravan(rng: np.random.Generator, moving: bool) -> Mesh:
-    """A parked trailer or caravan."""
-    label = 259 if moving else 20
-    length = rng.uniform(3.0, 5.5)
-    shell = Look(label, Material.METAL, (0.85, 0.85, 0.82))
-    lower, upper = (-length / 2, length / 2, -1.05, 1.05), (-length / 2 + 0.2, length / 2 - 0.5, -1.0, 1.0)
-    parts = [frustum(lower, upper, (0.5, rng.uniform(1.6, 2.5)), shell), *_wheels(label, (0.0,), 2.1, 0.3)]
-    return join([*parts, box((1.2, 0.1, 0.1), (length / 2 + 0.6, 0.0, 0.45), shell)])
-
-
-def pedestrian(rng: np.random.Generator, moving: bool) -> Mesh:
-    """A person standing or in mid-stride, 1.5-1.95 m tall."""
-    label = 254 if moving else 30
-    h = rng.uniform(1.5, 1.95)
-    stride = rng.uniform(0.05, 0.35) if moving else 0.04
-    return join(_person_parts(rng, label, h, stride))
-
-
-def _person_parts(rng: np.random.Generator, label: int, h: float, stride: float) -> list[Mesh]:
-    trousers, coat = (Look(label, Material.CLOTH, _pick(rng, CLOTHS)) for _ in range(2))
-    skin = Look(label, Material.SKIN, (0.7, 0.52, 0.42))
-    hip, shoulder = 0.48 * h, 0.82 * h
-    return [
-        tube((stride, -0.1, 0.0), (0.0, -0.08, hip), (0.06, 0.09), trousers),
-        tube((-stride, 0.1, 0.0), (0.0, 0.08, hip), (0.06, 0.09), trousers),
-        tube((0.0, 0.0, hip - 0.05), (0.02, 0.0, shoulder), (0.16, 0.2), coat),
-        tube((stride * 0.8, 0.24, hip), (0.0, 0.21, shoulder - 0.03), (0.04, 0.06), coat, 6),
-        tube((-stride * 0.8, -0.24, hip), (0.0, -0.21, shoulder - 0.03), (0.04, 0.06), coat, 6),
-        tube((0.0, 0.0, shoulder), (0.0, 0.0, shoulder + 0.06), (0.06, 0.06), skin, 6),
-        tube((0.01, 0.0, shoulder + 0.04), (0.01, 0.0, h), (0.1, 0.08), skin),
-    ]
-
-
-def bicycle(rng: np.random.Generator, label: int = 11) -> Mesh:
-    """A bicycle, 1.75 m long."""
-    rubber = Look(label, Material.RUBBER, (0.06, 0.06, 0.06))
-    frame = Look(label, Material.METAL, _pick(rng, PAINTS))
-    bars = [
-        ((-0.52, 0, 0.34), (-0.15, 0, 0.85)),
-        ((-0.15, 0, 0.3), (-0.15, 0, 0.95)),
-        ((-0.15, 0, 0.3), (0.4, 0, 0.85)),
-        ((-0.15, 0, 0.85), (0.4, 0, 0.9)),
-        ((0.52, 0, 0.34), (0.38, 0, 1.05)),
-        ((0.38, -0.28, 1.05), (0.38, 0.28, 1.05)),
-        ((-0.52, 0, 0.34), (-0.15, 0, 0.3)),
-    ]
-    tubes = [tube(a, b, (0.022, 0.022), frame, 5) for a, b in bars]
-    return join([*tubes, *(ring((x, 0, 0.34), (0.28, 0.35), rubber) for x in (-0.52, 0.52))])
-
-
-def cyclist(rng: np.random.Generator, moving: bool) -> Mesh:
-    """A person riding a bicycle; both carry the rider's label, as in SemanticKITTI."""
-    label = 253 if moving else 31
-    return join([bicycle(rng, label), *_rider(rng, label, seat=0.95, reach=0.42, bars=1.05)])
-
-
-def motorcycle(rng: np.random.Generator, label: int = 15) -> Mesh:
-    """A motorcycle or scooter, 2 m long."""
-    paint = Look(label, Material.CAR_PAINT, _pick(rng, PAINTS))
-    rubber = Look(label, Material.RUBBER, (0.06, 0.06, 0.06))
-    wheels = [tube((x, -0.07, 0.3), (x, 0.07, 0.3), (0.3, 0.3), rubber, 12) for x in (-0.68, 0.68)]
-    body = frustum((-0.6, 0.45, -0.18, 0.18), (-0.75, 0.35, -0.14, 0.14), (0.3, 0.8), paint)
-    fork = tube((0.68, 0, 0.3), (0.42, 0, 1.05), (0.06, 0.06), paint, 6)
-    return join([*wheels, body, fork, tube((0.42, -0.36, 1.05), (0.42, 0.36, 1.05), (0.03, 0.03), paint, 6)])
-
-
-def motorcyclist(rng: np.random.Generator, moving: bool) -> Mesh:
-    """A person riding a motorcycle."""
-    label = 255 if moving else 32
-    return join([motorcycle(rng, label), *_rider(rng, label, seat=0.8, reach=0.4, bars=1.05)])
-
-
-def _rider(rng: np.random.Generator, label: int, seat: float, reach: float, bars: float) -> list[Mesh]:
-    trousers, coat = (Look(label, Material.CLOTH, _pick(rng, CLOTHS)) for _ in range(2))
-    hip, shoulder = (-0.2, 0.0, seat), (0.08, 0.0, seat + rng.uniform(0.5, 0.58))
-    parts = [
-        tube(hip, shoulder, (0.16, 0.19), coat),
-        tube(
-            (0.12, 0, shoulder[2] + 0.02),
-            (0.14, 0, shoulder[2] + 0.3),
-            (0.1, 0.1),
-            Look(label, Material.SKIN, (0.6, 0.5, 0.45)),
-        ),
-    ]
-    for side in (-1, 1):
-        knee, foot = (0.15, 0.13 * side, seat - 0.2), (0.0, 0.12 * side, 0.2 + 0.1 * (side > 0))
-        parts.append(tube((-0.18, 0.1 * side, seat), knee, (0.09, 0.07), trousers, 6))
-        parts.append(tube(knee, foot, (0.07, 0.05), trousers, 6))
-        parts.append(
-            tube((shoulder[0], 0.2 * side, shoulder[2] - 0.03), (reach, 0.26 * side, bars), (0.055, 0.04), coat, 6)
-        )
-    return parts
+car, truck, bus, caravan = (_standing(kind) for kind in ("car", "truck", "bus", "trailer"))
+pedestrian, cyclist, motorcyclist = (_standing(kind) for kind in ("pedestrian", "cyclist", "motorcyclist"))
+bicycle, motorcycle = (_standing(kind) for kind in ("bicycle", "motorcycle"))
 
 
 def tree(rng: np.random.Generator, height: float, pruned: bool = False) -> Mesh:
