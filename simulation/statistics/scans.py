@@ -32,13 +32,15 @@ def split_rings(points: np.ndarray) -> np.ndarray:
     not there at all are taken to be the uppermost, which look into the sky.
 
     Raises:
-        UserError: more than 64 rings, or points in another order.
+        UserError: no points, more than 64 rings, or points in another order.
     """
+    if not len(points):
+        raise UserError("no points in this scan")
     azimuth = np.degrees(np.arctan2(points[:, 1], points[:, 0])) % 360.0
     step = np.diff(azimuth)
     ring = np.concatenate([[0], np.cumsum((step < -180.0).astype(np.int64) - (step > 180.0))])
     ring -= ring.min()
-    if ring.max() >= RINGS or (np.abs(step) < 180.0).mean() < 0.9:
+    if ring.max() >= RINGS or (np.abs(step) > 180.0).sum() > 0.1 * len(points):
         raise UserError(f"{ring.max() + 1} rings found; the statistics are those of an HDL-64E, in KITTI's order")
     return ring + (RINGS - 1 - ring.max())
 
