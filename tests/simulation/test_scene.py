@@ -9,9 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import UserError
-from simulation import rig, scene
-from simulation.actors import Moment
-from simulation.lidar import sweep as lidar
+from simulation import scene
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, box, frustum, join, leaves, plates, surface, tube
 from simulation.street import Street
@@ -143,35 +141,6 @@ def test_a_longer_table_does_not_move_the_line() -> None:
     short, long = (Centreline(draw_plan(3).bends) for _ in range(2))
     long.at(20_000.0)
     np.testing.assert_array_equal(short.at(np.arange(900.0)), long.at(np.arange(900.0)))
-
-
-def test_a_flat_ground_comes_back_where_geometry_says() -> None:
-    """On an endless plane each downward beam meets z = -1.73 m at its own range; the rest see nothing."""
-    plane = scene.Scene(scene.Solid(box((400, 400, 1), (0, 0, -0.5), LOOK)))
-    still = Moment(0.0, plane, (), lambda dt_s: np.tile(np.eye(4), (len(dt_s), 1, 1)))
-    scan = lidar.scan(still, np.random.default_rng(0))
-    turn = lidar.revolution()
-    expected = (turn.origins[:, 2] + rig.LIDAR_HEIGHT_M) / np.maximum(-turn.directions[:, 2], 1e-9)
-    near = expected < 12.0
-    measured = np.linalg.norm(scan.points[:, :3] - (0.0, 0.0, 0.1), axis=1)
-    assert (measured < 12.0).sum() == pytest.approx(near.sum(), rel=0.05)
-    close = scan.points[measured < 12.0]
-    assert abs(close[:, 2].mean() + rig.LIDAR_HEIGHT_M) < 0.005
-    assert close[:, 2].std() < 0.02
-    assert set(scan.labels.tolist()) == {40}
-
-
-def test_the_rays_of_a_turn() -> None:
-    turn = lidar.revolution()
-    np.testing.assert_allclose(np.linalg.norm(turn.directions, axis=1), 1.0, rtol=1e-12)
-    elevation = np.degrees(np.arcsin(turn.directions[:, 2]))
-    assert len(np.unique(np.round(elevation, 6))) == lidar.BEAMS
-    assert (np.diff(elevation) < 1e-9).all()  # from the top down
-    assert elevation[0] == pytest.approx(2.0, abs=0.05)
-    assert elevation[-1] == pytest.approx(-24.33, abs=0.05)
-    per_ring = np.unique(np.round(elevation, 6), return_counts=True)[1][::-1]
-    assert (per_ring[:40] == lidar.COLUMNS).all()  # the roof is below the upper beams
-    assert per_ring[-1] < 0.7 * lidar.COLUMNS
 
 
 def test_road_users_move_and_keep_clear_of_the_ego_vehicle() -> None:

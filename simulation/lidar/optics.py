@@ -1,0 +1,182 @@
+"""What comes back of a pulse: whether it is noticed, at what range, how bright.
+
+A calibrated HDL-64E reads nearly the same remission from a surface at 5 and at 20 m and from any side; fitted to
+KITTI's scans, what it reads is
+
+    albedo - fade · range² · (1 + gloss / cos(incidence)) + laser's offset + noise,     cut to 0 .. 0.99
+
+so that weak echoes still give a point, of remission 0. Whether there is an echo at all follows the LiDAR equation:
+power goes as albedo · cos(incidence) / range², with exp(-2 · extinction · range) in fog.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from simulation.shapes.materials import Material
+
+
+class Surface(NamedTuple):
+    """How one material answers a pulse.
+
+    ``albedo``: remission of the average surface near by; ``spread``: standard deviation between surfaces, and
+    ``grain`` between points of one surface; ``gloss``: how much a shallow incidence weakens it; ``mirror``: share of
+    pulses that a smooth skin reflects away where they do not meet it squarely; ``clear``: share that passes through;
+    ``rough_m``: standard deviation of its depth.
+    """
+
+    albedo: float
+    spread: float
+    grain: float
+    gloss: float = 0.0
+    mirror: float = 0.0
+    clear: float = 0.0
+    rough_m: float = 0.005
+
+
+SURFACES: dict[Material, Surface] = {
+    Material.ASPHALT: Surface(0.285, 0.020, 0.036, gloss=0.05),
+    Material.PAINT_MARK: Surface(0.46, 0.060, 0.120, gloss=0.05),
+    Material.PAVING: Surface(0.335, 0.025, 0.038, gloss=0.03),
+    Material.GRASS: Surface(0.385, 0.020, 0.052, rough_m=0.030),
+    Material.PLASTER: Surface(0.47, 0.110, 0.055, gloss=0.05, rough_m=0.008),
+    Material.BRICK: Surface(0.40, 0.070, 0.060, gloss=0.05, rough_m=0.010),
+    Material.ROOF: Surface(0.33, 0.060, 0.070, gloss=0.05, rough_m=0.015),
+    Material.WOOD: Surface(0.36, 0.080, 0.090, gloss=0.03, rough_m=0.010),
+    Material.FOLIAGE: Surface(0.385, 0.035, 0.092, rough_m=0.020),
+    Material.BARK: Surface(0.39, 0.060, 0.120, rough_m=0.012),
+    Material.METAL: Surface(0.30, 0.120, 0.130, gloss=0.10, mirror=0.15),
+    Material.RETRO: Surface(0.85, 0.350, 0.150),
+    Material.CAR_PAINT: Surface(0.20, 0.170, 0.080, gloss=0.10, mirror=0.25),
+    Material.GLASS: Surface(0.03, 0.020, 0.050, gloss=0.10, mirror=0.80, clear=0.45),
+    Material.RUBBER: Surface(0.06, 0.030, 0.040, mirror=0.05),
+    Material.CLOTH: Surface(0.36, 0.130, 0.090, rough_m=0.010),
+    Material.SKIN: Surface(0.40, 0.040, 0.060),
+    Material.GRAVEL: Surface(0.32, 0.040, 0.060, gloss=0.03, rough_m=0.015),
+    Material.PARKING: Surface(0.325, 0.030, 0.040, gloss=0.05),
+    Material.LAMP: Surface(0.55, 0.300, 0.200, gloss=0.05, mirror=0.20, clear=0.05),
+}
+_TABLE = np.array([SURFACES.get(m, SURFACES[Material.METAL]) for m in Material])
+ALBEDO, SPREAD, GRAIN, GLOSS, MIRROR, CLEAR, ROUGH_M = np.ascontiguousarray(_TABLE.T)
+
+_PANE = 0.8  # share of the light that one way through a pane leaves
+_NEAR_M = 20.0  # nearer than this the receiver is made less sensitive, or it would see every mote
+_LIDAR_RATIO_SR = 20.0  # extinction to backscatter in fog (O'Connor et al. 2004)
+_PULSE_M = 0.75  # half the length of a 5 ns pulse: the depth of air that answers at once
+_OVERLAP_M = 3.0  # within about this range the receiver does not see where the beam is
+_DROPS_PER_MMPH = 6e-4  # share of pulses that a rain drop sends back, per mm/h of rain
+
+
+class Conditions(NamedTuple):
+    """What is the same for all pulses of a turn."""
+
+    min_m: float
+    max_m: float
+    resolution_m: float
+    noise_m: float
+    fade_per_m2: float
+    weakest: float
+    remission_step: float
+    remission_max: float
+    grain: float  # times the surfaces' own, and their roughness
+    dropout: float
+    extinction_per_m: float
+    rain_mmph: float
+    wetness: float
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What N pulses meet. ``range_m`` float64 [N], inf where nothing; ``material`` int64 [N]; ``cosine`` of incidence,
+    ``up`` (the normal's z), ``tone`` of the surface among its like (mean 0, deviation 1), ``offset`` of the laser:
+    float64 [N]; ``panes`` int64 [N]: how many panes lie before it."""
+
+    range_m: np.ndarray
+    material: np.ndarray
+    cosine: np.ndarray
+    up: np.ndarray
+    tone: np.ndarray
+    offset: np.ndarray
+    panes: np.ndarray
+
+
+NOTHING, SURFACE, AIR = 0, 1, 2
+
+
+def echoes(
+    targets: Targets, conditions: Conditions, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is measured of each pulse: from where (NOTHING, SURFACE, AIR) uint8 [N], range float64 [N] (m) and
+    remission float64 [N]."""
+    n = len(targets.range_m)
+    luck, noise = rng.random((n, 6), np.float32), rng.standard_normal((n, 3), np.float32)
+    t = targets
+    columns = (t.range_m, t.material, t.cosine, t.up, t.tone, t.offset, t.panes)
+    return _echoes(columns, _TABLE, conditions, luck, noise)
+
+
+@numba.njit(cache=True)
+def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
+    ranges, materials, cosines, ups, tones, offsets, panes = targets
+    n = len(ranges)
+    source, measured, remission = np.zeros(n, np.uint8), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        range_m, reading, power = ranges[i], 0.0, 0.0
+        if c.min_m <= range_m < c.max_m:
+            reading, power = _surface(table[materials[i]], i, cosines, ups, tones, panes, c, range_m, luck, noise)
+        air_m, air_power = _air(c, luck[i, 2], luck[i, 3], luck[i, 4])
+        if air_m < range_m and air_power > power and _noticed(air_power, air_m, c, luck[i, 5]):
+            source[i], range_m, reading = AIR, air_m, 0.04 * luck[i, 0]
+        elif _noticed(power, range_m, c, luck[i, 5]):
+            source[i] = SURFACE
+            range_m += c.noise_m * noise[i, 1] + c.grain * table[materials[i], 6] * noise[i, 2]
+            reading += offsets[i]
+        else:
+            continue
+        measured[i] = c.resolution_m * round(range_m / c.resolution_m)
+        step = c.remission_step
+        remission[i] = min(max(step * round(reading / step), 0.0), c.remission_max)
+    return source, measured, remission
+
+
+@numba.njit(cache=True)
+def _surface(surface, i, cosines, ups, tones, panes, c, range_m, luck, noise):  # pragma: no cover - compiled
+    """Reading and power of one surface's echo; no power where the pulse is mirrored away."""
+    albedo, spread, grain, gloss, mirror = surface[0], surface[1], surface[2], surface[3], surface[4]
+    cosine = max(cosines[i], 0.02)
+    albedo = max(albedo + spread * tones[i], 0.02)
+    lost = mirror * (1.0 - cosine**4)
+    if gloss > 0.0 and ups[i] > 0.7:  # a film of water on level ground darkens it and turns it into a mirror
+        albedo *= 1.0 - 0.45 * c.wetness
+        lost += c.wetness * 0.9 * (1.0 - cosine) ** 8
+    if luck[i, 0] < c.dropout * lost or luck[i, 1] < 0.002 * c.dropout:
+        return 0.0, 0.0
+    air = np.exp(-2.0 * c.extinction_per_m * range_m)
+    through = _PANE ** (2 * panes[i])
+    power = albedo * cosine / range_m**2 * air * through
+    fade = c.fade_per_m2 * range_m**2 / air * (1.0 + gloss / cosine)
+    return albedo * through - fade + c.grain * grain * noise[i, 0], power
+
+
+@numba.njit(cache=True)
+def _air(c, where, drop, strength):  # pragma: no cover - compiled
+    """Range and power of the strongest echo from the air: of fog (Hahner et al., ICCV 2021, Eq. 6), or of a drop."""
+    if drop < _DROPS_PER_MMPH * c.rain_mmph:
+        return c.min_m - 6.0 * np.log(1.0 - where), 1.0
+    range_m = _OVERLAP_M * (0.5 + where) / (1.0 - where)  # heavy tail, as overlap / range² has
+    overlap = 1.0 - np.exp(-((range_m / _OVERLAP_M) ** 2))
+    albedo = np.pi * c.extinction_per_m / _LIDAR_RATIO_SR * _PULSE_M
+    speckle = -np.log(1.0 - strength)
+    return range_m, albedo * speckle * overlap * np.exp(-2.0 * c.extinction_per_m * range_m) / range_m**2
+
+
+@numba.njit(cache=True)
+def _noticed(power, range_m, c, luck):  # pragma: no cover - compiled
+    if power <= 0.0:
+        return False
+    ratio = power / (c.weakest * max(1.0, (_NEAR_M / range_m) ** 2))
+    return luck < 1.0 - np.exp(-ratio * max(ratio, 1.0) if range_m > _NEAR_M else -(ratio**2))

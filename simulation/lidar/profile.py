@@ -1,0 +1,139 @@
+"""What a LiDAR is: its beams, its turn, what it can measure. One file of ``configs/sensors`` per sensor."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from errors import UserError
+
+SENSORS = Path(__file__).resolve().parents[2] / "configs" / "sensors"
+
+Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Beams(_Part):
+    """Per beam, from the top down; an empty list means zero for all.
+
+    A beam leaves ``height_m`` above and ``lateral_m`` to the left of the sensor's origin, turned with the head, at
+    ``azimuth_offset_deg`` counter-clockwise from where the head faces. ``remission_offset`` is what this laser reads
+    more than its fellows from the same surface.
+    """
+
+    elevation_deg: tuple[Annotated[float, msgspec.Meta(gt=-90.0, lt=90.0)], ...]
+    azimuth_offset_deg: tuple[float, ...] = ()
+    height_m: tuple[float, ...] = ()
+    lateral_m: tuple[float, ...] = ()
+    remission_offset: tuple[float, ...] = ()
+
+
+class RangeLimits(_Part):
+    """``noise_m`` is one standard deviation; ranges are whole multiples of ``resolution_m``."""
+
+    min_m: Positive
+    max_m: Positive
+    resolution_m: Positive
+    noise_m: Annotated[float, msgspec.Meta(ge=0.0)]
+
+
+class RemissionScale(_Part):
+    """Remissions are whole multiples of ``step`` up to ``max`` and read ``fade_per_m2`` · range² too low."""
+
+    step: Positive
+    max: Share
+    fade_per_m2: Annotated[float, msgspec.Meta(ge=0.0)]
+
+
+class FittingProjection(_Part):
+    """Parameters of the pipeline's ``projection`` node that suit this sensor."""
+
+    height: Annotated[int, msgspec.Meta(ge=1)]
+    fov_up_deg: float
+    fov_down_deg: float
+
+
+class OwnVehicle(_Part):
+    """What hides the ground from the sensor: the vehicle below the line through ``outline_deg`` (azimuth, elevation).
+
+    ``return_share`` of the pulses that it stops come back, from ``depth_m`` below the sensor's origin.
+    """
+
+    outline_deg: tuple[tuple[float, float], ...]
+    depth_m: Positive
+    return_share: Share
+
+
+class Profile(_Part):
+    """A spinning LiDAR. ``weakest_return`` is albedo · cosine of incidence / range² (1/m²) at which 63 % of pulses are
+    still noticed; ``divergence_mrad`` is the beam's full angle."""
+
+    description: str
+    columns: Annotated[int, msgspec.Meta(ge=8)]
+    rate_hz: Annotated[float, msgspec.Meta(ge=5.0)]  # a slower turn would leave the time span of a Moment
+    rotation: Literal["clockwise", "counter-clockwise"]
+    beams: Beams
+    range: RangeLimits
+    remission: RemissionScale
+    weakest_return: Positive
+    divergence_mrad: Annotated[float, msgspec.Meta(ge=0.0)]
+    projection: FittingProjection
+    own_vehicle: OwnVehicle | None = None
+
+
+def profile_names() -> list[str]:
+    """The sensors there are."""
+    return sorted(path.stem for path in SENSORS.glob("*.yaml"))
+
+
+def load_profile(name: str) -> Profile:
+    """The profile of one sensor. :class:`UserError` where there is none of that name, or its file is wrong."""
+    known = profile_names()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise UserError(
+            f"sensor {name}: there is no such profile in configs/sensors; {hint}(known: {', '.join(known)})"
+        )
+    return read_profile(SENSORS / f"{name}.yaml")
+
+
+@lru_cache(maxsize=8)
+def read_profile(path: Path) -> Profile:
+    """The profile in one file. :class:`UserError` where it cannot be read or is not a profile."""
+    try:
+        profile = msgspec.yaml.decode(path.read_bytes(), type=Profile)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except msgspec.MsgspecError as error:
+        line = " ".join(str(error).split())
+        raise UserError(f"{path}: not a sensor profile: {line}; see configs/sensors/hdl-64e.yaml") from error
+    _check(profile, path)
+    return profile
+
+
+def _check(profile: Profile, path: Path) -> None:
+    elevation = profile.beams.elevation_deg
+    if not elevation or any(a <= b for a, b in pairwise(elevation)):
+        raise UserError(f"{path}: beams.elevation_deg: give at least one, from the top down, no two alike")
+    for key in ("azimuth_offset_deg", "height_m", "lateral_m", "remission_offset"):
+        values = getattr(profile.beams, key)
+        if values and len(values) != len(elevation):
+            raise UserError(
+                f"{path}: beams.{key}: {len(values)} values for {len(elevation)} beams; give as many, or []"
+            )
+    if profile.range.min_m >= profile.range.max_m:
+        raise UserError(f"{path}: range: min_m {profile.range.min_m} must be below max_m {profile.range.max_m}")
+    if profile.own_vehicle is not None:
+        azimuth = [corner[0] for corner in profile.own_vehicle.outline_deg]
+        if len(azimuth) < 2 or sorted(azimuth) != azimuth or azimuth[0] < 0.0 or azimuth[-1] >= 360.0:
+            raise UserError(f"{path}: own_vehicle.outline_deg: give two or more corners, azimuths rising from 0 to 360")

@@ -1,0 +1,69 @@
+"""The pulses of one turn of the head: where each starts, where it goes, when it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from simulation.lidar.profile import Beams, OwnVehicle, Profile
+
+_RACK_M = 1.3  # how far the edges of the vehicle's roof are from the sensor
+
+
+@dataclass(frozen=True)
+class Turn:
+    """R pulses, ring by ring from the top, each ring counter-clockwise from straight ahead, in the LiDAR's frame.
+
+    ``origins``, unit ``directions`` float64 [R,3]; ``beam`` int64 [R]; ``column`` int64 [R], an index into
+    ``column_dt_s`` float64 [C]: when the head fires that column, in seconds after it faces straight ahead;
+    ``hidden`` bool [R]: the vehicle itself is in the way.
+    """
+
+    origins: np.ndarray
+    directions: np.ndarray
+    beam: np.ndarray
+    column: np.ndarray
+    column_dt_s: np.ndarray
+    hidden: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def turn_of(profile: Profile) -> Turn:
+    """The pulses of this sensor: the same in every turn, and made once."""
+    beams, columns = len(profile.beams.elevation_deg), profile.columns
+    head = (np.arange(columns) + 0.5) * (2 * np.pi / columns) - np.pi
+    sense = 1.0 if profile.rotation == "counter-clockwise" else -1.0
+    offset = np.radians(_values(profile.beams, "azimuth_offset_deg"))
+    azimuth = np.mod(head + offset[:, None], 2 * np.pi)
+    column = np.argsort(azimuth, axis=1, kind="stable")
+    azimuth = np.take_along_axis(azimuth, column, 1).ravel()
+    elevation, height, lateral = (
+        np.repeat(a, columns)
+        for a in (
+            np.radians(profile.beams.elevation_deg),
+            _values(profile.beams, "height_m"),
+            _values(profile.beams, "lateral_m"),
+        )
+    )
+    across, along = np.sin(azimuth), np.cos(azimuth)
+    level = np.cos(elevation)
+    directions = np.stack([level * along, level * across, np.sin(elevation)], 1)
+    origins = np.stack([-lateral * across, lateral * along, height], 1)
+    hidden = np.zeros(len(azimuth), bool)
+    if profile.own_vehicle is not None:
+        hidden = _hidden(profile.own_vehicle, azimuth + lateral / _RACK_M, elevation)
+    column_dt = sense * head / (2 * np.pi * profile.rate_hz)
+    beam = np.repeat(np.arange(beams), columns)
+    return Turn(origins, directions, beam, column.ravel(), column_dt, hidden)
+
+
+def _values(beams: Beams, key: str) -> np.ndarray:
+    return np.array(getattr(beams, key) or np.zeros(len(beams.elevation_deg)))
+
+
+def _hidden(vehicle: OwnVehicle, azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
+    """Which directions (radians) [R] are below the vehicle's outline."""
+    at, edge = np.array(vehicle.outline_deg).T
+    return np.degrees(elevation) < np.interp(np.mod(np.degrees(azimuth), 360.0), at, edge, period=360.0)
