@@ -89,7 +89,7 @@ def wheel(state: State, x: float, y: float, radius: float, width: float, rim: RG
     """A wheel that stands on the ground: its outer face at ``y``, whose sign is its side."""
     outward = 1.0 if y > 0 else -1.0
     angle = -outward * np.arange(12) * (2 * np.pi / 12)
-    profile = [(0.75, -width), (1.0, -0.85 * width), (1.0, -0.12 * width), (0.68, 0.0), (0.62, -0.12 * width)]
+    profile = [(0.75, -width), (1.0, -0.85 * width), (1.0, -0.12 * width), (0.68, 0.0)]
     rings = [
         np.stack(
             [x + k * radius * np.sin(angle), np.full(12, y + outward * out), radius + k * radius * np.cos(angle)], 1
@@ -97,7 +97,7 @@ def wheel(state: State, x: float, y: float, radius: float, width: float, rim: RG
         for k, out in profile
     ]
     looks = [state.look(Material.METAL, rim), state.look(Material.RUBBER, BLACK)]
-    return loft(np.stack(rings), looks, np.array([1, 1, 1, 0])[:, None])
+    return loft(np.stack(rings), looks, 1)
 
 
 def axle(state: State, x: float, half_width: float, radius: float, width: float = 0.2) -> Mesh:
@@ -115,7 +115,7 @@ def pair(look: Look | tuple[Look, Look], size: Sequence[float], centre: Sequence
 
 
 def lights(
-    state: State, front: tuple[float, float, float], rear: tuple[float, float, float], upright: bool, bow: float = 0.45
+    state: State, front: tuple[float, float, float], rear: tuple[float, float, float], upright: bool, bow: float = 0.6
 ) -> Mesh:
     """Head lamps, rear lamps and indicators around the given left corners; ``upright`` rear lamps are tall and narrow.
 
@@ -126,10 +126,10 @@ def lights(
     tall, wide = (0.34, 0.13) if upright else (0.15, 0.30)
     return join(
         [
-            pair(state.head_lamp(), (0.08, 0.32, 0.14), (fx, fy, fz), -bow),
-            pair(amber, (0.08, 0.10, 0.10), (fx - 0.09, fy + 0.15, fz - 0.02), -bow),
-            pair(state.tail_lamp(), (0.08, wide, tall), (rx, ry, rz), 0.2),
-            pair(amber, (0.08, wide, 0.07), (rx, ry, rz - tall / 2 - 0.05), 0.2),
+            pair(state.head_lamp(), (0.10, 0.30, 0.14), (fx, fy, fz), bow),
+            pair(amber, (0.06, 0.12, 0.09), (fx - 0.10, fy + 0.11, fz - 0.01), 1.7 * bow),
+            pair(state.tail_lamp(), (0.08, wide, tall), (rx, ry, rz), -0.2),
+            pair(amber, (0.08, wide, 0.07), (rx, ry, rz - tall / 2 - 0.05), -0.2),
         ]
     )
 

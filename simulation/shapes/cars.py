@@ -41,7 +41,7 @@ def car(rng: np.random.Generator, state: State) -> Mesh:
     """A passenger car."""
     form = _FORMS[int(rng.choice(len(_FORMS), p=[form.share for form in _FORMS]))]
     length, height = rng.uniform(*form.length), rng.uniform(*form.height)
-    half = float(np.clip(rng.normal(0.83, 0.03), 0.76, 0.90))
+    half = float(np.clip(rng.normal(0.82, 0.035), 0.75, 0.90))
     radius = form.wheel * rng.uniform(0.97, 1.05)
     waist = 0.60 * height + rng.uniform(-0.02, 0.03)
     bonnet = waist - rng.uniform(0.0, 0.05)
@@ -54,31 +54,32 @@ def car(rng: np.random.Generator, state: State) -> Mesh:
     header, tail = cowl - cleft, deck + form.slant
     fore, aft = front - rng.uniform(0.70, 0.80), rear + rng.uniform(0.62, 0.72) + 0.3 * form.boot
     lip = form.clearance
+    deep = form.boot > 0.2  # a saloon
     lines = Lines(
-        floor=((rear, lip + 0.13), (rear + 0.2, lip + 0.03), (aft, lip), (front - 0.25, lip), (front, lip + 0.04)),
+        floor=((rear, lip + 0.13), (rear + 0.12, lip + 0.03), (aft, lip), (front - 0.2, lip), (front, lip + 0.04)),
         waist=(
             (rear, waist - 0.10),
-            (deck + 0.03, waist),
+            (deck, waist),
             (cowl, bonnet - 0.06),
-            (front - 0.1, nose - 0.04),
+            (front - 0.06, nose - 0.04),
             (front, nose - 0.12),
         ),
         roof=(
-            (rear, waist - 0.02 if form.boot > 0.2 else waist + 0.06),
-            (deck, waist + 0.04 if form.boot > 0.2 else waist + 0.10),
+            (rear, waist - 0.02 if deep else waist + 0.06),
+            (deck, waist + 0.04 if deep else waist + 0.10),
             (tail, height - 0.07),
             (0.6 * tail + 0.4 * header, height - 0.02),
             (header, height - 0.05),
             (cowl, bonnet),
-            (front - 0.35, 0.35 * bonnet + 0.65 * nose + 0.03),
-            (front - 0.1, nose),
+            (fore, 0.35 * bonnet + 0.65 * nose + 0.05),
+            (front - 0.06, nose),
             (front, nose - 0.07),
         ),
         width=(
             (rear, 0.84 * half),
             (rear + 0.12, 0.94 * half),
-            (rear + 0.6, half),
-            (front - 0.7, half),
+            (aft, half),
+            (fore, half),
             (front - 0.2, 0.92 * half),
             (front - 0.06, 0.78 * half),
             (front, 0.62 * half),
@@ -94,12 +95,12 @@ def car(rng: np.random.Generator, state: State) -> Mesh:
         ),
     )
     pillar, rearmost = 0.5 * (header + tail) + 0.12, tail - 0.35 * form.slant
-    if form.boot < 0.2:
+    if not deep:
         rearmost = tail + 0.02
     sides = ((rearmost, pillar - 0.05), (pillar + 0.05, cowl - 0.08))
-    if length > 4.1 and form.boot < 0.2:  # a third side window
+    if length > 4.1 and not deep:  # a third side window
         sides = ((rearmost, rearmost + 0.55), (rearmost + 0.62, pillar - 0.05), sides[1])
-    screens = ((header + 0.01, cowl - 0.03), (deck + 0.02, tail - 0.02))
+    screens = ((header, cowl), (deck, tail))
     return join(
         [
             skin(state, lines, Panes(sides, screens), paint, ((fore, radius + 0.055), (aft, radius + 0.055))),
@@ -108,14 +109,14 @@ def car(rng: np.random.Generator, state: State) -> Mesh:
             box((length - 0.5, 1.1 * half, 0.1), (0.0, 0.0, lip + 0.02), dark),
             lights(
                 state,
-                (front - 0.115, 0.76 * half, nose - 0.10),
+                (front - 0.10, 0.77 * half, nose - 0.10),
                 (rear + 0.02, 0.78 * half, waist - 0.13),
-                form.boot < 0.2,
+                not deep,
             ),
             box((0.05, 0.9 * half, 0.10), (front - 0.005, 0.0, nose - 0.20), dark),  # grille
             box((0.05, 1.0 * half, 0.09), (front - 0.005, 0.0, lip + 0.12), dark),
-            plate(state, front + 0.005, lip + 0.22),
-            plate(state, rear - 0.005, waist - 0.22 if form.boot < 0.2 else lip + 0.3),
+            plate(state, front + 0.012, lip + 0.22),
+            plate(state, rear - 0.005, waist - 0.22 if not deep else lip + 0.3),
             box((0.04, 1.3 * half, 0.10), (rear + 0.01, 0.0, lip + 0.18), dark),
             mirrors(state, cowl - 0.28, half - 0.02, bonnet + 0.05, (0.09, 0.13, 0.12), paint),
         ]
@@ -186,7 +187,7 @@ def van(rng: np.random.Generator, state: State) -> Mesh:
             axle(state, fore, half - 0.02, radius, 0.21),
             axle(state, aft, half - 0.02, radius, 0.21),
             box((length - 0.5, 1.1 * half, 0.12), (0.0, 0.0, lip + 0.03), dark),
-            lights(state, (front - 0.10, 0.78 * half, nose - 0.14), (rear + 0.02, 0.86 * half, 0.95 * waist), True),
+            lights(state, (front - 0.13, 0.79 * half, nose - 0.14), (rear + 0.02, 0.86 * half, 0.95 * waist), True),
             box((0.05, 1.0 * half, 0.14), (front - 0.005, 0.0, nose - 0.28), dark),
             box((0.08, 1.5 * half, 0.16), (front - 0.02, 0.0, lip + 0.12), dark),
             plate(state, front + 0.025, lip + 0.14),

@@ -58,7 +58,7 @@ def truck(rng: np.random.Generator, state: State) -> Mesh:
         )
         parts.append(box((0.03, 2 * half - 0.1, 0.06), (rear - 0.005, 0.0, 1.5), dark))  # tail lift
         if kind == "articulated":
-            parts.append(axle(state, back + 0.35, half - 0.02, radius, 0.5))  # the tractor's driven axle
+            parts.append(axle(state, front - 4.2, half - 0.02, radius, 0.5))  # the tractor's driven axle
     tank_x = (axles[0] + axles[-1]) / 2 + 0.3
     parts.append(pair(state.look(Material.METAL, (0.5, 0.5, 0.52)), (0.9, 0.45, 0.42), (tank_x, half - 0.3, 0.62)))
     if kind != "tipper":

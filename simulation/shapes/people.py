@@ -52,7 +52,7 @@ def pedestrian(rng: np.random.Generator, state: State) -> Mesh:
     h = who.height_m
     swing = _leg_swing(state.phase)
     feet = [_foot(h, side, u) for side, u in ((1, state.phase), (-1, state.phase + 0.5))]
-    reach = 0.985 * (_THIGH + _SHIN) * h
+    reach = 0.998 * (_THIGH + _SHIN) * h
     hip_z = min(ankle[2] + np.sqrt(reach**2 - ankle[0] ** 2) for ankle, _ in feet)
     hip_z = min(hip_z, _HIP * h)
     lift = hip_z - _HIP * h
@@ -130,7 +130,11 @@ def torso(who: Figure, pelvis: Point, neck: Point) -> Mesh:
     """From the seat to the shoulders, leaning as the two points do."""
     h, k = who.height_m, who.stout
     shape = ((0.0, 0.082, 0.058), (0.12, 0.094, 0.066), (0.38, 0.086, 0.062), (0.70, 0.103, 0.070))
-    shape += ((0.92, 0.118, 0.056), (1.0, 0.070, 0.042))  # share of the way up, half width, half depth
+    shape += (
+        (0.93, 0.118, 0.056),
+        (1.0, 0.080, 0.044),
+        (1.05, 0.038, 0.034),
+    )  # share of the way up, half width, half depth
     angle = np.arange(10) * (2 * np.pi / 10)
     rings = [
         pelvis + t * (neck - pelvis) + h * k * np.stack([deep * np.cos(angle), wide * np.sin(angle), 0 * angle], 1)
@@ -150,13 +154,13 @@ def head(who: Figure, neck: Point, helmet: Look | None = None) -> Mesh:
         neck + h * np.stack([x + grow * deep * np.cos(angle), grow * wide * np.sin(angle), np.full(8, z)], 1)
         for z, wide, deep, x in shape
     ]
-    which = np.zeros((4, 8), np.int64)
-    which[2:] = 1
-    which[1, 2:6] = 1  # the back of the head
+    which = np.ones((4, 8), np.int64)
+    which[2:] = 0
+    which[1, 2:6] = 0  # the back of the head
     throat = tube(
         neck - (0.0, 0.0, 0.02 * h), neck + np.array([0.0, 0.0, 0.06 * h]), (0.032 * h, 0.03 * h), who.skin, 6
     )
-    return join([throat, loft(np.stack(rings), [who.skin, helmet or who.hair], which)])
+    return join([throat, loft(np.stack(rings), [helmet or who.hair, who.skin], which)])
 
 
 def joint(start: Point, end: Point, first_m: float, second_m: float, towards: Point) -> Point:
