@@ -66,6 +66,7 @@ LIDAR: dict[str, Quantity] = {
     "nearest": _number("nearest point", "m"),
     "stray": _number("points off both neighbours of their ring (mixed pixels, leaves, posts)", "%"),
     "jumps": _number("neighbours in a ring more than 0.5 m apart in range", "%"),
+    "holes": _number("pulses lost one by one on a surface, within 30 m", "%"),
     "dark": _number("points with remission 0", "%"),
     "saturated": _number("points with remission 0.99 and more", "%"),
     "ring_points": Quantity("points per ring", "profile", "points", _RING_AXIS, "ring, from the top"),
@@ -88,6 +89,8 @@ LIDAR: dict[str, Quantity] = {
 
 LABELLED: dict[str, Quantity] = {
     "classes": Quantity("shares of classes", "shares", "bits", np.arange(len(CLASSES) + 1) - 0.5),
+    "class_holes": Quantity("pulses lost one by one on a surface, by class", "profile", "%",
+                            np.arange(len(CLASSES) + 1) - 0.5, "class, from unlabelled (0) to traffic-sign (19)"),
     "unlabelled": _number("points without a class of the 19", "%"),
     "outlier": _number("points labelled outlier", "%"),
     "road_height": Quantity("height of road within 20 m", "histogram", "m", np.arange(-2.5, -0.99, 0.02), "z (m)"),

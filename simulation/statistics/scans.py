@@ -53,13 +53,20 @@ def measure_scan(points: np.ndarray, raw_labels: np.ndarray | None, table: Label
     """
     ring = split_rings(points)
     range_m = np.linalg.norm(points[:, :3], axis=1)
-    remission = points[:, 3]
     incidence = incidence_deg(points, ring)
     tally = _of_points(points, ring, range_m, incidence)
     tally |= _of_neighbours(points, ring, range_m)
     tally |= _of_range_images(points)
+    pairs, lost = surface_pairs(points, ring, range_m)
+    tally["holes"] = _ratio(100 * lost.sum(), pairs.sum())
     if raw_labels is not None:
-        tally |= _of_labels(points, range_m, remission, raw_labels, table.to_train(raw_labels))
+        classes = table.to_train(raw_labels)
+        tally |= _of_labels(points, range_m, raw_labels, classes)
+        pairs &= np.diff(classes.astype(int)) == 0
+        tally["class_holes"] = (
+            100.0 * np.bincount(classes[1:][pairs & lost], minlength=len(CLASSES)),
+            np.bincount(classes[1:][pairs], minlength=len(CLASSES)).astype(float),
+        )
     return tally
 
 
@@ -83,6 +90,17 @@ def incidence_deg(points: np.ndarray, ring: np.ndarray, columns: int = 1024) -> 
         cosine = np.abs((normal * grid).sum(2)) / (np.linalg.norm(normal, axis=2) * np.linalg.norm(grid, axis=2))
         angle = np.where(smooth, np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))), np.nan)
     return angle[ring, column]
+
+
+def surface_pairs(points: np.ndarray, ring: np.ndarray, range_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which neighbours in the file are neighbours on one surface, and between which of them one pulse is missing.
+
+    Two bool [N-1]: within 30 m, in one ring, less than 0.3 m apart in range; and, of those, with the azimuth between
+    them of two steps of the laser (0.18° each) instead of one.
+    """
+    turn = np.abs(np.diff(np.degrees(np.unwrap(np.arctan2(points[:, 1], points[:, 0])))))
+    pairs = (np.diff(ring) == 0) & (np.abs(np.diff(range_m)) < 0.3) & (range_m[1:] < 30.0)
+    return pairs, pairs & (turn > 0.27) & (turn < 0.45)
 
 
 def _of_points(points: np.ndarray, ring: np.ndarray, range_m: np.ndarray, incidence: np.ndarray) -> Tally:
@@ -138,10 +156,8 @@ def _of_range_images(points: np.ndarray) -> Tally:
     return tally
 
 
-def _of_labels(
-    points: np.ndarray, range_m: np.ndarray, remission: np.ndarray, raw: np.ndarray, classes: np.ndarray
-) -> Tally:
-    n = len(classes)
+def _of_labels(points: np.ndarray, range_m: np.ndarray, raw: np.ndarray, classes: np.ndarray) -> Tally:
+    remission, n = points[:, 3], len(classes)
     road = classes == CLASSES.index("road")
     tally: Tally = {
         "classes": (np.bincount(classes, minlength=len(CLASSES)).astype(float), np.array([float(n)])),

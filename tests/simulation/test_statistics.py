@@ -213,6 +213,19 @@ def test_a_single_point_between_two_surfaces_is_a_stray() -> None:
     assert tally["jumps"][0][0] == 200.0
 
 
+def test_single_lost_pulses_are_counted_per_class() -> None:
+    points = scan(2000)
+    raw = labels_of(points)
+    walls, roads = np.flatnonzero(raw == BUILDING), np.flatnonzero(raw == ROAD)
+    lost = np.concatenate([walls[505:3005:10], roads[[777, 888]], roads[5000:5030]])  # 30 in a row are no single pulse
+    kept = np.setdiff1d(np.arange(len(points)), lost)
+    tally = measure_scan(points[kept], raw[kept], TABLE)
+    holes = tally["class_holes"][0] / 100
+    assert holes[CLASSES.index("building")] == 250
+    assert holes[CLASSES.index("road")] == 2
+    assert tally["holes"][0][0] == 25_200
+
+
 def test_class_names_are_those_of_the_label_table() -> None:
     assert CLASSES[1:] == TABLE.names[1:]
 
