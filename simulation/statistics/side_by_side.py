@@ -1,6 +1,6 @@
-"""A real and a simulated frame side by side: range images by range, remission and class, and camera pictures.
+"""Frames to look at: range images by range, remission and class, and camera pictures.
 
-These pictures show the recordings themselves: they fall under the recordings' licence.
+Those side by side show a real recording itself, and so fall under its licence; the simulated ones alone do not.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ _HEIGHT, _WIDTH = 64, 1024
 
 
 def draw_side_by_side(report: Report, out: Path) -> list[str]:
-    """Write the range images and the camera pictures of both sides, where they have any: the names of the files."""
+    """Write the frames of both sides and those of the simulated alone, where there are any: the names of the files."""
     names = []
-    chosen = [labelled_or_first(group) for group in (report.real, report.simulated)]
-    if all(chosen):
-        name = "side-by-side-range-images.png"
-        _range_images([one.recording for one in chosen if one], out / name)
-        names.append(name)
-    pictured = [next((one.recording for one in group if one.recording.pictures), None)
-                for group in (report.real, report.simulated)]  # fmt: skip
-    if all(pictured):
-        name = "side-by-side-pictures.png"
-        _pictures([one for one in pictured if one], out / name)
-        names.append(name)
+    real, simulated = (labelled_or_first(group) for group in (report.real, report.simulated))
+    if simulated:
+        names.append("simulated-range-images.png")
+        _range_images({"simulated": simulated.recording}, out / names[-1])
+    if real and simulated:
+        names.append("side-by-side-range-images.png")
+        _range_images({"real": real.recording, "simulated": simulated.recording}, out / names[-1])
+    real, simulated = (
+        next((one for one in group if one.recording.pictures), None) for group in (report.real, report.simulated)
+    )
+    if real and simulated:
+        names.append("side-by-side-pictures.png")
+        _pictures({"real": real.recording, "simulated": simulated.recording}, out / names[-1])
     return names
 
 
@@ -62,25 +64,27 @@ def _colour(colour_map, share: np.ndarray) -> np.ndarray:
     return (255 * colour_map(np.clip(share, 0.0, 1.0))[..., :3]).astype(np.uint8)
 
 
-def _range_images(recordings: list[Recording], path: Path) -> None:
-    panels = []
-    for side, found in zip(("real", "simulated"), recordings, strict=True):
+def _range_images(recordings: dict[str, Recording], path: Path) -> None:
+    panels: dict[str, list[tuple[str, np.ndarray]]] = {}
+    for side, found in recordings.items():
         middle = len(found.scans) // 2
         points = read_bin(found.scans[middle])
         raw = read_labels(found.labels[middle], len(points))[0] if found.labels else None
-        panels += [(f"{side}: {name}", image) for name, image in range_image_panels(points, raw).items()]
-    panels.sort(key=lambda panel: ("range", "remission", "class").index(panel[0].split(": ")[1]))
-    figure = new_figure(13, 1.7 * len(panels))
-    for axis, (title, image) in zip(figure.subplots(len(panels), 1, squeeze=False).ravel(), panels, strict=True):
+        for name, image in range_image_panels(points, raw).items():
+            panels.setdefault(name, []).append((f"{side}: {name}", image))
+    shown = [panel for group in panels.values() for panel in group]  # real and simulated under each other
+    figure = new_figure(13, 1.4 * len(shown))
+    for axis, (title, image) in zip(figure.subplots(len(shown), 1, squeeze=False).ravel(), shown, strict=True):
         axis.imshow(image, aspect="auto", interpolation="nearest")
         axis.set_title(title, fontsize=9, loc="left")
         axis.set_axis_off()
     figure.savefig(path, metadata={"Software": None})
 
 
-def _pictures(recordings: list[Recording], path: Path) -> None:
-    shown = [(side, found.pictures[k]) for side, found in zip(("real", "simulated"), recordings, strict=True)
-             for k in sorted({0, len(found.pictures) // 2})]  # fmt: skip
+def _pictures(recordings: dict[str, Recording], path: Path) -> None:
+    shown = [
+        (side, found.pictures[k]) for side, found in recordings.items() for k in sorted({0, len(found.pictures) // 2})
+    ]
     figure = new_figure(13, 4.1 * len(shown))
     for axis, (side, file) in zip(figure.subplots(len(shown), 1, squeeze=False).ravel(), shown, strict=True):
         axis.imshow(images.read_image(file)[..., ::-1])
