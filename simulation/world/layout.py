@@ -54,8 +54,8 @@ class Crossing:
 
     @property
     def clear_m(self) -> float:
-        """Nothing stands or parks along the main street nearer than this to ``s``."""
-        return self.half_width_m + self.corner_m + 1.0
+        """Along the main street its junction reaches this far from ``s``: nobody parks nearer."""
+        return self.half_width_m + self.corner_m + 4.5
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,11 @@ def _draw_crossing(rng: np.random.Generator, plan: Plan, number: int) -> Crossin
     if number % 3 != 2 or bend > _CURVED or rng.random() > (0.4 if plan.district == "country" else 0.8):
         return None
     arms = ((1, -1), (1,), (-1,))[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
-    half_width, corner = rng.uniform(3.0, 4.0), rng.uniform(3.0, 4.5)
+    half_width, corner = rng.uniform(3.0, 4.0), rng.uniform(2.5, 4.0)
     signals = bool(rng.random() < {"city": 0.6, "avenue": 0.6, "works": 0.4, "residential": 0.25}.get(plan.district, 0))
     rural = plan.left.sidewalk_m == 0.0 or plan.right.sidewalk_m == 0.0
-    zebra = s - half_width - corner - 2.0 if signals or (not rural and rng.random() < 0.4) else None
-    stop_s = ((s - half_width - corner - 0.5) if zebra is None else zebra - ZEBRA_M / 2 - 1.0, s + half_width + corner)
+    zebra = s - half_width - corner - 1.8 if signals or (not rural and rng.random() < 0.4) else None
+    stop_s = ((s - half_width - corner) if zebra is None else zebra - ZEBRA_M / 2 - 0.8, s + half_width + corner)
     stop_d = (front_m(plan, plan.left) + 0.8, front_m(plan, plan.right) + 0.8)
     sidewalk = 0.0 if rural else rng.uniform(1.6, 2.4)
     heads = _heads(plan, s, half_width, arms, stop_s, stop_d) if signals else ()

@@ -44,6 +44,7 @@ class Side:
     """One side of the street: widths in metres from the carriageway outwards; 0 where there is none."""
 
     parking_m: float
+    bays_marked: bool  # the parking strip is paved as such; otherwise it is asphalt like the road's
     verge_m: float
     sidewalk_m: float
     garden_m: float
@@ -59,6 +60,8 @@ class Plan:
     lanes: int  # per direction
     lane_m: float
     cycle_m: float  # width of the painted cycle lane at each edge of the carriageway, 0 without one
+    cycle_red: bool  # and whether that is coloured
+    centre_marked: bool  # whether a line divides the two directions
     island_m: float  # width of the central reservation, 0 without one
     left: Side
     right: Side
@@ -102,6 +105,8 @@ def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
         lanes=lanes,
         lane_m=rng.uniform(2.8, 3.3) if lanes == 1 and district.name != "country" else rng.uniform(2.9, 3.6),
         cycle_m=1.5 if district.name in ("city", "avenue", "residential") and rng.random() < 0.25 else 0.0,
+        cycle_red=bool(rng.random() < 0.4),
+        centre_marked=bool(lanes > 1 or rng.random() < 0.6),
         island_m=rng.uniform(1.5, 4.0) if lanes > 1 and rng.random() < 0.6 else 0.0,
         left=left,
         right=right,
@@ -126,11 +131,12 @@ def _draw_side(rng: np.random.Generator, district: District) -> Side:
     country = district.name == "country"
     return Side(
         parking_m=0.0 if country or rng.random() < 0.5 else rng.uniform(2.1, 2.6),
+        bays_marked=bool(rng.random() < 0.5),
         verge_m=rng.uniform(1.2, 3.0) if country or rng.random() < 0.35 else 0.0,
         sidewalk_m=(0.0 if rng.random() < 0.5 else rng.uniform(1.4, 2.4)) if country else rng.uniform(1.8, 4.0),
         garden_m=rng.uniform(*district.garden_m),
         slope=rng.uniform(-0.03, 0.18) if country else rng.uniform(-0.01, 0.08),
-        gravel=bool(rng.random() < (0.25 if district.name in ("works", "avenue") else 0.06)),
+        gravel=bool(rng.random() < (0.3 if district.name in ("works", "avenue", "country") else 0.06)),
     )
 
 

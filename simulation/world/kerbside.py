@@ -1,0 +1,107 @@
+"""Between carriageway and sidewalk: parked vehicles, street trees, lamps, signs, bus stops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulation.actors import Kind
+from simulation.shapes import objects
+from simulation.shapes.materials import Material
+from simulation.shapes.mesh import Look, Mesh, box, join, tube
+from simulation.world.layout import KERB_M, BusStop
+from simulation.world.site import Flank, Site, Trade
+
+_PARKED: tuple[tuple[Kind, float, float], ...] = (  # kind, share, width of the strip it needs (m)
+    ("car", 0.84, 0.0),
+    ("van", 0.08, 2.2),
+    ("trailer", 0.035, 2.3),
+    ("truck", 0.03, 2.4),
+    ("motorcycle", 0.015, 0.0),
+)
+
+
+def reserve_places(site: Site) -> None:
+    """Keep free what traffic may use: bays that nobody stands in, and where a bus stops."""
+    for bay in site.layout.free_bays:
+        site.reserve(bay.s, bay.d, (6.0, 2.0))
+    stop = site.layout.bus_stop
+    if stop is not None:
+        _shelter(site, stop)
+        site.reserve(stop.s + 6.0 * stop.sign, stop.d, (12.0, 1.0))
+
+
+def park_vehicles(site: Site) -> None:
+    """Fill the bays that are not free."""
+    rng = site.rng(Trade.PARKING)
+    works = site.district.name == "works"
+    for bay in site.layout.bays:
+        flank = site.flank(bay.d)
+        fits = [(kind, share * (5.0 if works and kind in ("truck", "trailer") else 1.0))
+                for kind, share, need in _PARKED if flank.side.parking_m >= need]  # fmt: skip
+        if rng.random() > site.district.parked:
+            continue
+        share = np.array([share for _, share in fits])
+        kind = fits[int(rng.choice(len(fits), p=share / share.sum()))][0]
+        yaw = bay.yaw + (math.pi if rng.random() < 0.12 else 0.0) + rng.normal(0.0, 0.02)
+        s, d = bay.s + rng.uniform(-0.3, 0.3), bay.d + rng.normal(0.0, 0.06)
+        for outwards in (0.0, 0.2, 0.4):  # a wide one stands with two wheels on the kerb
+            if site.stand_countable(kind, rng, s, d + flank.sign * outwards, yaw=yaw, z=0.0, inner_m=flank.road):
+                break
+
+
+def furnish_kerb(site: Site, flank: Flank) -> None:
+    """Lamps, signs, trees."""
+    rng, kerb = site.rng(Trade.KERBSIDE, flank.sign), flank.sign * (flank.kerb + 0.35)
+    if site.number % 2 == (flank.sign > 0) and site.district.name != "country":
+        site.stand(objects.lamp(rng), site.begin_s + 5.0, kerb, yaw=-flank.sign * math.pi / 2, z=KERB_M)
+    for _ in range(int(rng.poisson(0.6))):
+        s = rng.uniform(site.begin_s + 1.0, site.end_s - 1.0)
+        site.stand(objects.sign(rng), s, kerb, yaw=flank.travel + rng.normal(0, 0.08), z=KERB_M)
+    if site.crossing is not None and not site.crossing.signals:
+        ahead = 1 if flank.sign < 0 else -1  # priority sign, or the zebra's
+        s = site.crossing.s - ahead * (site.crossing.clear_m + 1.0)
+        site.stand(objects.sign(rng), s, kerb, yaw=flank.travel, z=KERB_M)
+    _plant(site, flank, rng)
+    if site.district.name == "country" and flank.side.sidewalk_m == 0.0:
+        _delineators(site, flank)
+
+
+def _plant(site: Site, flank: Flank, rng: np.random.Generator) -> None:
+    avenue = site.plan.left.verge_m + site.plan.right.verge_m > 2.0 or site.district.name == "avenue"
+    if not avenue or flank.side.verge_m + flank.side.sidewalk_m < 2.4:
+        return
+    d = flank.sign * (flank.kerb + max(flank.side.verge_m / 2, 0.7))
+    for s in np.arange(site.begin_s + 3.0, site.end_s - 1.0, max(9.0, site.district.tree_m)):
+        if rng.random() < 0.7:
+            site.stand(objects.tree(rng, rng.uniform(6.0, 13.0), pruned=True), s, d, soft=True, z=KERB_M)
+
+
+def _delineators(site: Site, flank: Flank) -> None:
+    """White posts along a country road."""
+    white, black = Look(80, Material.WOOD, (0.9, 0.9, 0.88)), Look(80, Material.RETRO, (0.1, 0.1, 0.1))
+    post = join([box((0.12, 0.12, 0.75), (0, 0, 0.375), white), box((0.12, 0.12, 0.2), (0, 0, 0.85), black)])
+    site.stand(post, site.begin_s + 15.0, flank.sign * (flank.kerb + 0.6), z=KERB_M)
+
+
+def _shelter(site: Site, stop: BusStop) -> None:
+    """A bus shelter at the back of the sidewalk, and the stop's sign at the kerb."""
+    flank = site.flank(stop.d)
+    depth = 1.4
+    d = flank.sign * (flank.front + depth / 2 + 0.05 if flank.side.garden_m > depth + 0.2 else flank.front - 0.5)
+    if flank.side.garden_m > depth + 0.2:
+        site.stand(_shelter_mesh(depth), stop.s + 5.0 * stop.sign, d, yaw=flank.facing, z=KERB_M)
+    metal, plate = Look(80, Material.METAL, (0.3, 0.35, 0.3)), Look(81, Material.RETRO, (0.85, 0.75, 0.1))
+    pole = join([tube((0, 0, 0), (0, 0, 2.9), (0.04, 0.04), metal, 6), box((0.05, 0.42, 0.42), (0, 0, 2.6), plate)])
+    site.stand(pole, stop.s + 0.8 * stop.sign, flank.sign * (flank.kerb + 0.35), yaw=flank.travel, z=KERB_M)
+
+
+def _shelter_mesh(depth: float) -> Mesh:
+    """A shelter 4 m long, open on its -y side."""
+    frame, pane = Look(99, Material.METAL, (0.25, 0.27, 0.28)), Look(99, Material.GLASS, (0.3, 0.36, 0.4))
+    wood = Look(99, Material.WOOD, (0.4, 0.3, 0.2))
+    parts = [box((4.2, depth, 0.08), (0, 0, 2.4), frame), box((3.9, 0.03, 1.9), (0, depth / 2 - 0.05, 1.25), pane)]
+    parts += [box((0.03, depth - 0.3, 1.9), (x, 0.1, 1.25), pane) for x in (-1.95, 1.95)]
+    parts += [box((0.07, 0.07, 2.4), (x, depth / 2 - 0.08, 1.2), frame) for x in (-1.95, 0.0, 1.95)]
+    return join([*parts, box((2.4, 0.35, 0.06), (0.0, 0.3, 0.45), wood)])

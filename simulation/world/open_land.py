@@ -1,0 +1,91 @@
+"""Land without houses, and what closes the view: woods, thickets, fields, back gardens."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulation.shapes import objects
+from simulation.world.houses import draw_house
+from simulation.world.plan import generator
+from simulation.world.site import Flank, Site, Trade
+
+_BESIDE_ARM_M = 28.0  # within this of a side street its own houses stand
+_COVERS = ("wood", "thicket", "field", "meadow")
+
+
+def fill_open_plot(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
+    """Grow what grows between two points of the street where no house stands."""
+    zone = generator(site.seed, 6, site.number // 3, flank.sign)
+    shares = (0.3, 0.2, 0.3, 0.2) if site.district.name == "country" else (0.3, 0.4, 0.05, 0.25)
+    cover = _COVERS[int(zone.choice(len(_COVERS), p=shares))]
+    if cover == "wood":
+        _scatter_trees(site, flank, rng, (a, b), 0.35, (0.5, 14.0), (6.0, 15.0))
+        _scatter_bushes(site, flank, rng, (a, b), 0.8, (0.0, 6.0))
+    elif cover == "thicket":
+        _scatter_trees(site, flank, rng, (a, b), 0.12, (1.0, 10.0), (4.0, 9.0))
+        _scatter_bushes(site, flank, rng, (a, b), 0.7, (0.0, 8.0))
+        hedge = objects.hedge(rng, b - a - 0.4, rng.uniform(1.8, 4.0))
+        site.stand(hedge, (a + b) / 2, flank.sign * (flank.line + rng.uniform(0.6, 6.0)), draped=True)
+    elif cover == "meadow":
+        _scatter_trees(site, flank, rng, (a, b), 0.06, (2.0, 16.0), (4.0, 10.0))
+        _scatter_bushes(site, flank, rng, (a, b), 0.15, (0.0, 14.0))
+    elif rng.random() < 0.4:  # a field, with a fence or a hedgerow now and then
+        thing = objects.fence(rng, b - a - 0.2) if rng.random() < 0.4 else objects.hedge(rng, b - a - 0.4, 1.5)
+        site.stand(thing, (a + b) / 2, flank.sign * (flank.line + 1.0), draped=True)
+
+
+def close_view(site: Site, flank: Flank) -> None:
+    """What stands behind the first row: back gardens' trees, further houses, the edge of a wood."""
+    rng, built = site.rng(Trade.LAND, flank.sign), site.district.building
+    first = flank.line + 13.0
+    for _ in range(int(rng.poisson(1.2 * built))):
+        s, d = rng.uniform(site.begin_s + 7.0, site.end_s - 7.0), first + rng.uniform(8.0, 25.0)
+        length = rng.uniform(9.0, 14.0)
+        if all(_is_free(site, flank, s + end, d + 13.0) for end in (-length / 2, length / 2)):
+            house, depth = draw_house(rng, site.district, length)
+            site.raise_house(house, s, flank.sign * d, (length, depth), flank.facing)
+    for rate, near, far in ((2.2 * min(built + 0.3, 1.0), 0.0, 8.0), (2.5, 8.0, 38.0)):
+        for _ in range(int(rng.poisson(rate))):
+            s, d = rng.uniform(site.begin_s, site.end_s), first + rng.uniform(near, far)
+            if _is_free(site, flank, s, d):
+                site.stand(objects.tree(rng, rng.uniform(5.0, 14.0)), s, flank.sign * d, soft=True)
+    if built > 0.3 and rng.random() < 0.8:  # a hedge between back gardens, seen through the gaps
+        s, d = (site.begin_s + site.end_s) / 2, first + rng.uniform(2.0, 8.0)
+        if _is_free(site, flank, s, d) and site.crossing is None:
+            site.stand(objects.hedge(rng, 29.0, rng.uniform(1.5, 2.5)), s, flank.sign * d, draped=True)
+
+
+def _is_free(site: Site, flank: Flank, s: float, d: float) -> bool:
+    return not site.beside_arm(s, flank.sign * d, _BESIDE_ARM_M) and d < float(site.reach_m(s, flank)) - 1.0
+
+
+def _scatter_trees(
+    site: Site,
+    flank: Flank,
+    rng: np.random.Generator,
+    span_s: tuple[float, float],
+    rate_per_m: float,
+    depth_m: tuple[float, float],
+    height_m: tuple[float, float],
+) -> None:
+    for _ in range(int(rng.poisson(rate_per_m * (span_s[1] - span_s[0])))):
+        s, d = rng.uniform(*span_s), flank.line + rng.uniform(*depth_m)
+        if d < float(site.reach_m(s, flank)):
+            site.stand(objects.tree(rng, rng.uniform(*height_m)), s, flank.sign * d, soft=True)
+
+
+def _scatter_bushes(
+    site: Site,
+    flank: Flank,
+    rng: np.random.Generator,
+    span_s: tuple[float, float],
+    rate_per_m: float,
+    depth_m: tuple[float, float],
+) -> None:
+    for _ in range(int(rng.poisson(rate_per_m * (span_s[1] - span_s[0])))):
+        s, d = rng.uniform(*span_s), flank.line + rng.uniform(*depth_m)
+        if d < float(site.reach_m(s, flank)):
+            bush = objects.bush(rng, rng.uniform(0.6, 2.2))
+            site.stand(bush, s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi), soft=True)
