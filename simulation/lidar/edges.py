@@ -10,17 +10,18 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-_MERGED_M = 1.1  # surfaces nearer than this answer with one echo
-_STRAY = 0.03  # share of points that lie between surfaces farther apart
+_MERGED_M = 1.2  # surfaces nearer than this answer with one echo
+_STRAY = 0.022  # share of points that lie between surfaces farther apart
 _OWN_M = 0.15  # a point this near to a surface counts as part of it
 
 
 @numba.njit(cache=True)
-def merge(range_m, beam, footprint, luck):  # pragma: no cover - compiled
+def merge(range_m, beam, label, footprint, luck):  # pragma: no cover - compiled
     """Ranges float64 [N] (inf where a pulse meets nothing) with the echoes merged that edges merge.
 
-    ``beam`` int64 [N] tells rings apart; ``footprint`` is a beam's width in steps between pulses; ``luck`` float32
-    [N,3] in 0..1. Second result int64 [N]: whose surface each point counts as, an index; -1: none.
+    ``beam`` int64 [N] tells rings apart; ``label`` [N] is what each pulse meets; ``footprint`` is a beam's width in
+    steps between pulses; ``luck`` float32 [N,3] in 0..1. Second result int64 [N]: whose surface each point counts as,
+    an index; -1: nobody's, where it is far from two different things.
     """
     n = len(range_m)
     merged, owner = range_m.copy(), np.arange(n)
@@ -39,5 +40,6 @@ def merge(range_m, beam, footprint, luck):  # pragma: no cover - compiled
             continue
         merged[i] = range_m[i] + share * gap
         if abs(merged[i] - range_m[i]) > _OWN_M:
-            owner[i] = k if abs(merged[i] - range_m[k]) < _OWN_M else -1
+            near = abs(merged[i] - range_m[k]) < _OWN_M
+            owner[i] = k if near else i if label[k] == label[i] else -1
     return merged, owner

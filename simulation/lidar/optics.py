@@ -3,10 +3,11 @@
 A calibrated HDL-64E reads nearly the same remission from a surface at 5 and at 20 m and from any side; fitted to
 KITTI's scans, what it reads is
 
-    albedo - fade · range² · (1 + gloss / cos(incidence)) + laser's offset + noise,     cut to 0 .. 0.99
+    albedo - fade · range² · (1 + gloss / cos(incidence)) + noise,     cut to 0 .. 0.99
 
-so that weak echoes still give a point, of remission 0. Whether there is an echo at all follows the LiDAR equation:
-power goes as albedo · cos(incidence) / range², with exp(-2 · extinction · range) in fog.
+bent a little by each laser's own curve; so weak echoes still give a point, of remission 0. Whether there is an echo
+at all follows the LiDAR equation: power goes as albedo · cos(incidence) / range², in fog also as
+exp(-2 · extinction · range).
 """
 
 from __future__ import annotations
@@ -39,30 +40,31 @@ class Surface(NamedTuple):
 
 
 SURFACES: dict[Material, Surface] = {
-    Material.ASPHALT: Surface(0.285, 0.020, 0.036, gloss=0.05),
-    Material.PAINT_MARK: Surface(0.46, 0.060, 0.120, gloss=0.05),
-    Material.PAVING: Surface(0.335, 0.025, 0.038, gloss=0.03),
-    Material.GRASS: Surface(0.385, 0.020, 0.052, rough_m=0.030),
-    Material.PLASTER: Surface(0.47, 0.110, 0.055, gloss=0.05, rough_m=0.008),
-    Material.BRICK: Surface(0.40, 0.070, 0.060, gloss=0.05, rough_m=0.010),
+    Material.ASPHALT: Surface(0.260, 0.020, 0.042, gloss=0.005),
+    Material.PAINT_MARK: Surface(0.40, 0.080, 0.090, gloss=0.03),
+    Material.PAVING: Surface(0.323, 0.025, 0.040, gloss=0.005),
+    Material.GRASS: Surface(0.39, 0.020, 0.052, rough_m=0.030),
+    Material.PLASTER: Surface(0.49, 0.120, 0.055, gloss=0.02, rough_m=0.008),
+    Material.BRICK: Surface(0.42, 0.080, 0.060, gloss=0.02, rough_m=0.010),
     Material.ROOF: Surface(0.33, 0.060, 0.070, gloss=0.05, rough_m=0.015),
     Material.WOOD: Surface(0.36, 0.080, 0.090, gloss=0.03, rough_m=0.010),
-    Material.FOLIAGE: Surface(0.385, 0.035, 0.092, rough_m=0.020),
+    Material.FOLIAGE: Surface(0.375, 0.035, 0.092, rough_m=0.020),
     Material.BARK: Surface(0.39, 0.060, 0.120, rough_m=0.012),
-    Material.METAL: Surface(0.30, 0.120, 0.130, gloss=0.10, mirror=0.15),
-    Material.RETRO: Surface(0.85, 0.350, 0.150),
-    Material.CAR_PAINT: Surface(0.20, 0.170, 0.080, gloss=0.10, mirror=0.25),
+    Material.METAL: Surface(0.24, 0.190, 0.110, gloss=0.10, mirror=0.15),
+    Material.RETRO: Surface(0.60, 0.350, 0.150),
+    Material.CAR_PAINT: Surface(0.17, 0.200, 0.070, gloss=0.10, mirror=0.25),
     Material.GLASS: Surface(0.03, 0.020, 0.050, gloss=0.10, mirror=0.80, clear=0.45),
     Material.RUBBER: Surface(0.06, 0.030, 0.040, mirror=0.05),
-    Material.CLOTH: Surface(0.36, 0.130, 0.090, rough_m=0.010),
+    Material.CLOTH: Surface(0.38, 0.130, 0.090, rough_m=0.010),
     Material.SKIN: Surface(0.40, 0.040, 0.060),
     Material.GRAVEL: Surface(0.32, 0.040, 0.060, gloss=0.03, rough_m=0.015),
-    Material.PARKING: Surface(0.325, 0.030, 0.040, gloss=0.05),
+    Material.PARKING: Surface(0.310, 0.030, 0.042, gloss=0.01),
     Material.LAMP: Surface(0.55, 0.300, 0.200, gloss=0.05, mirror=0.20, clear=0.05),
 }
 _TABLE = np.array([SURFACES.get(m, SURFACES[Material.METAL]) for m in Material])
 ALBEDO, SPREAD, GRAIN, GLOSS, MIRROR, CLEAR, ROUGH_M = np.ascontiguousarray(_TABLE.T)
 
+PIVOT = 0.36  # remission at which the lasers' curves are compared
 _PANE = 0.8  # share of the light that one way through a pane leaves
 _NEAR_M = 20.0  # nearer than this the receiver is made less sensitive, or it would see every mote
 _LIDAR_RATIO_SR = 20.0  # extinction to backscatter in fog (O'Connor et al. 2004)
@@ -92,8 +94,8 @@ class Conditions(NamedTuple):
 @dataclass(frozen=True)
 class Targets:
     """What N pulses meet. ``range_m`` float64 [N], inf where nothing; ``material`` int64 [N]; ``cosine`` of incidence,
-    ``up`` (the normal's z), ``tone`` of the surface among its like (mean 0, deviation 1), ``offset`` of the laser:
-    float64 [N]; ``panes`` int64 [N]: how many panes lie before it."""
+    ``up`` (the normal's z), ``tone`` of the surface among its like (mean 0, deviation 1), ``offset`` and
+    ``slope`` of the laser's curve: float64 [N]; ``panes`` int64 [N]: how many panes lie before it."""
 
     range_m: np.ndarray
     material: np.ndarray
@@ -101,6 +103,7 @@ class Targets:
     up: np.ndarray
     tone: np.ndarray
     offset: np.ndarray
+    slope: np.ndarray
     panes: np.ndarray
 
 
@@ -115,13 +118,13 @@ def echoes(
     n = len(targets.range_m)
     luck, noise = rng.random((n, 6), np.float32), rng.standard_normal((n, 3), np.float32)
     t = targets
-    columns = (t.range_m, t.material, t.cosine, t.up, t.tone, t.offset, t.panes)
+    columns = (t.range_m, t.material, t.cosine, t.up, t.tone, t.offset, t.slope, t.panes)
     return _echoes(columns, _TABLE, conditions, luck, noise)
 
 
 @numba.njit(cache=True)
 def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
-    ranges, materials, cosines, ups, tones, offsets, panes = targets
+    ranges, materials, cosines, ups, tones, offsets, slopes, panes = targets
     n = len(ranges)
     source, measured, remission = np.zeros(n, np.uint8), np.zeros(n), np.zeros(n)
     for i in range(n):
@@ -134,7 +137,7 @@ def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
         elif _noticed(power, range_m, c, luck[i, 5]):
             source[i] = SURFACE
             range_m += c.noise_m * noise[i, 1] + c.grain * table[materials[i], 6] * noise[i, 2]
-            reading += offsets[i]
+            reading = PIVOT + offsets[i] + slopes[i] * (reading - PIVOT)
         else:
             continue
         measured[i] = c.resolution_m * round(range_m / c.resolution_m)
@@ -146,9 +149,9 @@ def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
 @numba.njit(cache=True)
 def _surface(surface, i, cosines, ups, tones, panes, c, range_m, luck, noise):  # pragma: no cover - compiled
     """Reading and power of one surface's echo; no power where the pulse is mirrored away."""
-    albedo, spread, grain, gloss, mirror = surface[0], surface[1], surface[2], surface[3], surface[4]
+    spread, grain, gloss, mirror = surface[1], surface[2], surface[3], surface[4]
     cosine = max(cosines[i], 0.02)
-    albedo = max(albedo + spread * tones[i], 0.02)
+    albedo = surface[0] + spread * tones[i]  # below 0: so dark that it reads 0, but echoes a little all the same
     lost = mirror * (1.0 - cosine**4)
     if gloss > 0.0 and ups[i] > 0.7:  # a film of water on level ground darkens it and turns it into a mirror
         albedo *= 1.0 - 0.45 * c.wetness
@@ -157,9 +160,10 @@ def _surface(surface, i, cosines, ups, tones, panes, c, range_m, luck, noise):  
         return 0.0, 0.0
     air = np.exp(-2.0 * c.extinction_per_m * range_m)
     through = _PANE ** (2 * panes[i])
-    power = albedo * cosine / range_m**2 * air * through
+    power = max(albedo, 0.02) * cosine / range_m**2 * air * through
     fade = c.fade_per_m2 * range_m**2 / air * (1.0 + gloss / cosine)
-    return albedo * through - fade + c.grain * grain * noise[i, 0], power
+    grain *= c.grain * min(max(albedo / surface[0], 0.0), 1.0)  # what is darker than its like has less of it
+    return albedo * through - fade + grain * noise[i, 0], power
 
 
 @numba.njit(cache=True)
@@ -176,7 +180,5 @@ def _air(c, where, drop, strength):  # pragma: no cover - compiled
 
 @numba.njit(cache=True)
 def _noticed(power, range_m, c, luck):  # pragma: no cover - compiled
-    if power <= 0.0:
-        return False
     ratio = power / (c.weakest * max(1.0, (_NEAR_M / range_m) ** 2))
-    return luck < 1.0 - np.exp(-ratio * max(ratio, 1.0) if range_m > _NEAR_M else -(ratio**2))
+    return luck < 1.0 - np.exp(-(ratio**2))

@@ -23,18 +23,18 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Beams(_Part):
-    """Per beam, from the top down; an empty list means zero for all.
+    """Per beam, from the top down; an empty list means that all are alike.
 
-    A beam leaves ``height_m`` above and ``lateral_m`` to the left of the sensor's origin, turned with the head, at
-    ``azimuth_offset_deg`` counter-clockwise from where the head faces. ``remission_offset`` is what this laser reads
-    more than its fellows from the same surface.
+    A beam leaves ``height_m`` above the sensor's origin, ``azimuth_offset_deg`` counter-clockwise from where the head
+    faces. Lasers read the same surface differently: one that the average laser reads as 0.36 this one reads
+    ``remission_offset`` higher, and what differs from it by x differs here by ``remission_slope`` · x.
     """
 
     elevation_deg: tuple[Annotated[float, msgspec.Meta(gt=-90.0, lt=90.0)], ...]
     azimuth_offset_deg: tuple[float, ...] = ()
     height_m: tuple[float, ...] = ()
-    lateral_m: tuple[float, ...] = ()
     remission_offset: tuple[float, ...] = ()
+    remission_slope: tuple[float, ...] = ()
 
 
 class RangeLimits(_Part):
@@ -65,10 +65,12 @@ class FittingProjection(_Part):
 class OwnVehicle(_Part):
     """What hides the ground from the sensor: the vehicle below the line through ``outline_deg`` (azimuth, elevation).
 
-    ``return_share`` of the pulses that it stops come back, from ``depth_m`` below the sensor's origin.
+    Even beams see its edges ``parallax_deg`` too far clockwise, odd ones as far counter-clockwise. ``return_share`` of
+    the pulses that it stops come back, from ``depth_m`` below the sensor's origin.
     """
 
     outline_deg: tuple[tuple[float, float], ...]
+    parallax_deg: float
     depth_m: Positive
     return_share: Share
 
@@ -125,7 +127,7 @@ def _check(profile: Profile, path: Path) -> None:
     elevation = profile.beams.elevation_deg
     if not elevation or any(a <= b for a, b in pairwise(elevation)):
         raise UserError(f"{path}: beams.elevation_deg: give at least one, from the top down, no two alike")
-    for key in ("azimuth_offset_deg", "height_m", "lateral_m", "remission_offset"):
+    for key in ("azimuth_offset_deg", "height_m", "remission_offset", "remission_slope"):
         values = getattr(profile.beams, key)
         if values and len(values) != len(elevation):
             raise UserError(

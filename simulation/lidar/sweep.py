@@ -94,12 +94,12 @@ def _fire(
     origins, directions, column, beam = (a[block] for a in (turn.origins, turn.directions, turn.column, turn.beam))
     hidden, dt = turn.hidden[block], turn.column_dt_s[column]
     starts, rays = _carry(origins, directions, column, poses)
-    offset = np.array(profile.beams.remission_offset or np.zeros(beam[-1] + 1))[beam]
-    targets, triangle = _meet(scene, starts, rays, dt, hidden, offset, rng)
+    targets, triangle = _meet(scene, starts, rays, dt, hidden, (turn.offset[block], turn.slope[block]), rng)
 
     step = 2 * np.pi / profile.columns
     luck = rng.random((len(beam), 3), np.float32)
-    merged, owner = edges.merge(targets.range_m, beam, profile.divergence_mrad * 1e-3 / step, luck)
+    label = scene.attribute("label")[triangle]
+    merged, owner = edges.merge(targets.range_m, beam, label, profile.divergence_mrad * 1e-3 / step, luck)
     targets.range_m[:] = merged
     source, range_m, remission = echoes(targets, conditions, rng)
     _own_vehicle(profile, directions, hidden, source, range_m, remission, rng)
@@ -108,11 +108,11 @@ def _fire(
     surface = (source[kept] == SURFACE) & (owner[kept] >= 0) & ~hidden[kept]
     triangle = np.where(surface, triangle[owner[kept]], -1)
     points = _points(origins[kept], directions[kept], range_m[kept], column[kept], placing, remission[kept])
-    label, instance = scene.attribute("label")[triangle], scene.attribute("instance")[triangle]
-    labels = np.where(surface, label.astype(np.uint32) | (instance.astype(np.uint32) << 16), np.uint32(OUTLIER))
+    label, instance = (scene.attribute(name)[triangle].astype(np.uint32) for name in ("label", "instance"))
+    labels = np.where(surface, label | (instance << 16), np.uint32(OUTLIER))
     labels[hidden[kept]] = UNLABELLED
     object_ids = np.where(surface, scene.attribute("object_id")[triangle], -1)
-    return points, labels.astype(np.uint32), object_ids, triangle, dt[kept].astype(np.float32)
+    return points, labels, object_ids, triangle, dt[kept].astype(np.float32)
 
 
 def _meet(
@@ -121,7 +121,7 @@ def _meet(
     rays: np.ndarray,
     dt_s: np.ndarray,
     hidden: np.ndarray,
-    offset: np.ndarray,
+    curve: tuple[np.ndarray, np.ndarray],
     rng: np.random.Generator,
 ) -> tuple[Targets, np.ndarray]:
     """What the pulses meet, glass or what is behind it, and on which triangle int64 [N], -1 for none."""
@@ -144,7 +144,7 @@ def _meet(
     cosine = np.abs(np.einsum("ij,ij->i", normal, rays))
     key = scene.attribute("object_id")[triangle] * 31 + material
     tone = 12**0.5 * (hash_unit(key) - 0.5)
-    return Targets(range_m, material, cosine, normal[:, 2].astype(float), tone.astype(float), offset, panes), triangle
+    return Targets(range_m, material, cosine, normal[:, 2].astype(float), tone.astype(float), *curve, panes), triangle
 
 
 def _materials(scene: Scene, triangle: np.ndarray, points: np.ndarray, normal: np.ndarray) -> np.ndarray:

@@ -9,8 +9,6 @@ import numpy as np
 
 from simulation.lidar.profile import Beams, OwnVehicle, Profile
 
-_RACK_M = 1.3  # how far the edges of the vehicle's roof are from the sensor
-
 
 @dataclass(frozen=True)
 class Turn:
@@ -18,7 +16,8 @@ class Turn:
 
     ``origins``, unit ``directions`` float64 [R,3]; ``beam`` int64 [R]; ``column`` int64 [R], an index into
     ``column_dt_s`` float64 [C]: when the head fires that column, in seconds after it faces straight ahead;
-    ``hidden`` bool [R]: the vehicle itself is in the way.
+    ``hidden`` bool [R]: the vehicle itself is in the way; ``offset``, ``slope`` float64 [R]: the curve of the
+    pulse's laser, as :class:`Beams` has it.
     """
 
     origins: np.ndarray
@@ -27,6 +26,8 @@ class Turn:
     column: np.ndarray
     column_dt_s: np.ndarray
     hidden: np.ndarray
+    offset: np.ndarray
+    slope: np.ndarray
 
 
 @lru_cache(maxsize=4)
@@ -39,31 +40,29 @@ def turn_of(profile: Profile) -> Turn:
     azimuth = np.mod(head + offset[:, None], 2 * np.pi)
     column = np.argsort(azimuth, axis=1, kind="stable")
     azimuth = np.take_along_axis(azimuth, column, 1).ravel()
-    elevation, height, lateral = (
-        np.repeat(a, columns)
-        for a in (
-            np.radians(profile.beams.elevation_deg),
-            _values(profile.beams, "height_m"),
-            _values(profile.beams, "lateral_m"),
-        )
-    )
-    across, along = np.sin(azimuth), np.cos(azimuth)
+    beam = np.repeat(np.arange(beams), columns)
+    elevation, height = np.radians(profile.beams.elevation_deg)[beam], _values(profile.beams, "height_m")[beam]
     level = np.cos(elevation)
-    directions = np.stack([level * along, level * across, np.sin(elevation)], 1)
-    origins = np.stack([-lateral * across, lateral * along, height], 1)
+    directions = np.stack([level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)], 1)
+    origins = np.zeros_like(directions)
+    origins[:, 2] = height
     hidden = np.zeros(len(azimuth), bool)
     if profile.own_vehicle is not None:
-        hidden = _hidden(profile.own_vehicle, azimuth + lateral / _RACK_M, elevation)
+        hidden = _hidden(profile.own_vehicle, beam, azimuth, elevation)
     column_dt = sense * head / (2 * np.pi * profile.rate_hz)
-    beam = np.repeat(np.arange(beams), columns)
-    return Turn(origins, directions, beam, column.ravel(), column_dt, hidden)
+    offset, slope = (
+        _values(profile.beams, "remission_offset")[beam],
+        _values(profile.beams, "remission_slope", 1.0)[beam],
+    )
+    return Turn(origins, directions, beam, column.ravel(), column_dt, hidden, offset, slope)
 
 
-def _values(beams: Beams, key: str) -> np.ndarray:
-    return np.array(getattr(beams, key) or np.zeros(len(beams.elevation_deg)))
+def _values(beams: Beams, key: str, default: float = 0.0) -> np.ndarray:
+    return np.array(getattr(beams, key) or np.full(len(beams.elevation_deg), default))
 
 
-def _hidden(vehicle: OwnVehicle, azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
-    """Which directions (radians) [R] are below the vehicle's outline."""
+def _hidden(vehicle: OwnVehicle, beam: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
+    """Which pulses (angles in radians) [R] are below the vehicle's outline."""
     at, edge = np.array(vehicle.outline_deg).T
-    return np.degrees(elevation) < np.interp(np.mod(np.degrees(azimuth), 360.0), at, edge, period=360.0)
+    seen = np.degrees(azimuth) + np.where(beam % 2, -vehicle.parallax_deg, vehicle.parallax_deg)
+    return np.degrees(elevation) < np.interp(seen, at, edge, period=360.0)
