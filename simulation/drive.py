@@ -1,170 +1,129 @@
-"""A simulated drive on disk, in the layout of SemanticKITTI's odometry sequences.
+"""A simulated drive on disk: made frame by frame, resumed where it stopped, and completed by what speaks of all frames.
 
-A folder holds ``velodyne/``, ``labels/`` and ``image_2/`` with one file a frame, ``calib.txt``, ``times.txt``,
-``poses.txt`` and ``drive.json``, the drive's card. While a drive is being made its card is ``drive.json.part``; so a
-folder with ``drive.json`` is whole. The same parameters give the same bytes, and frame k does not depend on how many
-follow.
+What there is in the end: the recording in KITTI's layout (:mod:`simulation.layouts`), a label for every point, poses,
+``label_02/0000.txt`` (KITTI tracking), ``objects.jsonl``, ``actions.json`` (ActivityNet) and ``drive.json``, the card.
 """
 
 from __future__ import annotations
 
 import json
-import platform
-import shutil
+import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from errors import UserError
-from simulation import rig
-from simulation.camera import render as camera
-from simulation.lidar import sweep as lidar
+from simulation.card import card
+from simulation.folder import DriveFolder
+from simulation.frame import STAGES
+from simulation.recipe import PERIOD_S, Recipe
 from simulation.scene import import_open3d
 from simulation.street import Street
-
-VERSION = 4  # of what is drawn: raise it when the same seed gives another drive
-PERIOD_S = 0.1
-_CARD, _UNFINISHED = "drive.json", "drive.json.part"
-_FOLDERS = ("velodyne", "labels", "image_2")
-_TEXTS = ("calib.txt", "times.txt", "poses.txt")
+from simulation.traffic.actions import ACTIONS
+from simulation.truth import activity, objects
+from simulation.workers import Made, make_frames
 
 
-def simulate(
-    out: Path,
-    *,
-    frames: int,
-    seed: int,
-    on_frame: Callable[[int], None] | None = None,
-    images: bool = True,
-) -> None:
-    """Write a drive of ``frames`` frames (10 Hz) into the folder ``out``.
+@dataclass
+class Summary:
+    """What a run did: ``made`` frames in ``wall_s``; ``seconds``: what each stage took, over all processes."""
 
-    A finished drive with the same parameters is kept as it is. ``on_frame(k)`` is called once frame k is on disk.
-    Raises :class:`UserError` where ``out`` holds anything else or cannot be written, or Open3D is not installed.
+    root: Path  # the folder that readers take
+    made: int = 0
+    wall_s: float = 0.0
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    def add(self, made: Made) -> None:
+        """Count a frame."""
+        self.made += 1
+        for stage, seconds in made.seconds.items():
+            self.seconds[stage] += seconds
+
+
+def simulate(out: Path, recipe: Recipe, *, jobs: int = 1, on_frame: Callable[[int], None] | None = None) -> Summary:
+    """Write the drive of ``recipe`` into the folder ``out``, with ``jobs`` processes; the bytes do not depend on them.
+
+    A finished drive of the same recipe is kept as it is; an unfinished one is completed. ``on_frame(k)`` is called once
+    frame k is on disk. With several ``jobs`` a script needs ``if __name__ == "__main__":`` around the call, as ever.
+
+    Raises :class:`UserError` where the recipe cannot be made, ``out`` holds anything else or cannot be written, the
+    disk is too small, or Open3D is not installed.
     """
-    out = Path(out)
-    if is_finished(out, frames=frames, seed=seed, images=images):
-        return
-    open3d = import_open3d()
-    street = Street(seed)
-    card = {
-        "parameters": _parameters(frames, seed, images),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "open3d": open3d.__version__},
-        "sensors": {
-            "lidar": {"beams": lidar.BEAMS, "columns": lidar.COLUMNS, "max_range_m": lidar.MAX_RANGE_M,
-                      "mount_height_m": rig.LIDAR_HEIGHT_M, "range_noise_m": lidar.RANGE_NOISE_M},
-            "camera": {"width": rig.WIDTH, "height": rig.HEIGHT, "focal_px": rig.FOCAL_PX},
-            "period_s": PERIOD_S,
-        },
-        "street": asdict(street.plan),
-    }  # fmt: skip
+    started = time.perf_counter()
+    folder = DriveFolder(Path(out), recipe)
+    summary = Summary(folder.root)
+    if is_finished(out, recipe):
+        return summary
+    if not 1 <= jobs <= 256:
+        raise UserError(f"--jobs {jobs}: must be from 1 to 256")
+    import_open3d()
     try:
-        for folder in _FOLDERS if images else _FOLDERS[:2]:
-            (out / folder).mkdir(parents=True, exist_ok=True)
-        _write(out / _UNFINISHED, json.dumps(card, indent=2).encode() + b"\n")
-        poses = [street.lidar_pose(k * PERIOD_S) for k in range(frames)]
-        _write(out / "calib.txt", _calib_text().encode())
-        _write(out / "times.txt", "".join(f"{k * PERIOD_S:e}\n" for k in range(frames)).encode())
-        _write(out / "poses.txt", _poses_text(poses).encode())
-        for k in range(frames):
-            _write_frame(out, street, k, images)
-            if on_frame is not None:
-                on_frame(k)
-        (out / _UNFINISHED).replace(out / _CARD)
+        missing = folder.missing_frames()
+        folder.require_space(len(missing))
+        folder.begin()
+        with closing(make_frames(folder, missing, jobs)) as frames:
+            for made in frames:
+                summary.add(made)
+                if on_frame is not None:
+                    on_frame(made.frame)
+        _complete(folder)
     except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}); choose another --out folder") from error
+        raise folder.problem(error) from error
+    summary.wall_s = time.perf_counter() - started
+    return summary
 
 
-def is_finished(out: Path, *, frames: int, seed: int, images: bool = True) -> bool:
-    """Whether ``out`` already holds exactly this drive; False where it is empty or absent.
+def is_finished(out: Path, recipe: Recipe) -> bool:
+    """Whether ``out`` holds exactly this drive, whole; False where it is empty, absent, or this drive is unfinished.
 
-    Raises :class:`UserError` for parameters out of range, and where ``out`` holds something else.
+    Raises :class:`UserError` for a recipe that cannot be made, and where ``out`` holds something else.
     """
-    wanted = _parameters(frames, seed, images)
-    try:
-        if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-            return False
-    except OSError as error:
-        raise UserError(f"{out}: cannot be read ({error.strerror}); choose another --out folder") from error
-    if not out.is_dir():
-        raise UserError(f"{out}: is a file, not a folder; choose another --out folder")
-    if (out / _UNFINISHED).exists():
-        raise UserError(f"{out}: holds an unfinished simulated drive; remove it, choose another --out, or use --force")
-    if not (out / _CARD).exists():
-        raise UserError(f"{out}: is not empty and holds no simulated drive; choose another --out folder")
-    try:
-        found = json.loads((out / _CARD).read_text())["parameters"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{out / _CARD}: is not the card of a simulated drive; choose another --out folder") from error
-    if found == wanted:
-        return True
-    differing = [k for k in wanted if found.get(k) != wanted[k]]
-    change = ", ".join(f"{k} {found.get(k)} instead of {wanted[k]}" for k in differing)
-    raise UserError(f"{out}: holds another simulated drive ({change}); choose another --out, or use --force")
+    recipe.check()
+    return DriveFolder(Path(out), recipe).is_finished()
 
 
-def discard_unless_finished(out: Path, *, frames: int, seed: int, images: bool = True) -> None:
-    """Remove the simulated drive in ``out`` where it is unfinished or another one. Anything else is left alone."""
-    _parameters(frames, seed, images)  # refuse wrong ones before anything is removed
+def frames_done(out: Path, recipe: Recipe) -> int:
+    """How many frames of this drive are in ``out`` already."""
+    return recipe.frames - len(DriveFolder(Path(out), recipe).missing_frames())
+
+
+def discard_another(out: Path, recipe: Recipe) -> None:
+    """Remove the simulated drive in ``out`` where it is another one or damaged. Anything else is left alone.
+
+    Raises :class:`UserError` where ``out`` is a file or holds no simulated drive.
+    """
+    recipe.check()
+    folder = DriveFolder(Path(out), recipe)
     try:
-        is_finished(out, frames=frames, seed=seed, images=images)
+        folder.is_finished()
     except UserError:
-        if not any((out / card).is_file() for card in (_CARD, _UNFINISHED)):
+        if not folder.is_marked():
             raise
-    else:
-        return
-    try:
-        for name in _FOLDERS:
-            if (out / name).exists():
-                shutil.rmtree(out / name)
-        for name in (*_TEXTS, _CARD, _UNFINISHED):
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be cleared ({error.strerror}); choose another --out folder") from error
+        folder.clear()
 
 
-def _write_frame(out: Path, street: Street, frame: int, images: bool) -> None:
-    moment = street.moment(frame * PERIOD_S)
-    rng = np.random.default_rng([street.seed, frame])
-    scan = lidar.scan(moment, rng)
-    _write(out / "velodyne" / f"{frame:06d}.bin", scan.points.tobytes())
-    _write(out / "labels" / f"{frame:06d}.label", scan.labels.tobytes())
-    if images:
-        import cv2
-
-        picture = camera.render(moment, street.weather, street.settings.camera, rng)
-        _, png = cv2.imencode(".png", picture.image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        _write(out / "image_2" / f"{frame:06d}.png", png.tobytes())
-
-
-def _calib_text() -> str:
-    """``calib.txt`` of a KITTI odometry sequence: P0..P3 and Tr."""
-    rows = {**{f"P{i}": rig.projection(i) for i in range(4)}, "Tr": rig.LIDAR_TO_CAMERA[:3]}
-    return "".join(f"{name}: {' '.join(f'{x:.12e}' for x in m.ravel())}\n" for name, m in rows.items())
-
-
-def _poses_text(poses: list[np.ndarray]) -> str:
-    """Camera 0's poses, each relative to the first frame: 12 numbers a line."""
-    tr = rig.LIDAR_TO_CAMERA
-    first = np.linalg.inv(poses[0])
-    moved = (tr @ first @ pose @ np.linalg.inv(tr) for pose in poses)
-    return "".join(" ".join(f"{x:.9e}" for x in m[:3].ravel()) + "\n" for m in moved)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a whole file or none."""
-    part = path.with_name(path.name + ".tmp")
-    part.write_bytes(data)
-    part.replace(path)
-
-
-def _parameters(frames: int, seed: int, images: bool) -> dict[str, Any]:
-    """What a drive is made from; :class:`UserError` where a value is out of range."""
-    if not 1 <= frames <= 1_000_000:
-        raise UserError(f"--frames {frames}: must be from 1 to 1000000")
-    if not 0 <= seed < 2**63:
-        raise UserError(f"--seed {seed}: must be from 0 to 2^63 - 1")
-    return {"version": VERSION, "frames": frames, "seed": seed, "images": images}
+def _complete(folder: DriveFolder) -> None:
+    """Write what speaks of all frames, from the frames' records; the card last."""
+    recipe, root = folder.recipe, folder.layout.root(folder.recipe)
+    poses, tracking, lines, points = [], [], [], Counter[str]()
+    for record in folder.records():
+        poses.append(np.array(record["lidar_pose"]))
+        tracking += record["tracking"]
+        lines.append(record["objects"])
+        points.update(record["points_per_label"])
+    for path, text in folder.layout.texts(recipe, poses).items():
+        folder.write(Path(path), text.encode())
+    street = Street(recipe.seed, recipe.settings)
+    street.traffic.at(recipe.frames * PERIOD_S)
+    actions = street.traffic.actions()
+    sightings = objects.sightings(lines)
+    name = f"drive_{recipe.seed}"
+    activities = activity.database(actions, sightings, ACTIONS, name=name, frames=recipe.frames, period_s=PERIOD_S)
+    folder.write(root / "label_02" / "0000.txt", "".join(f"{line}\n" for line in tracking).encode())
+    folder.write(root / "objects.jsonl", "".join(f"{line}\n" for line in lines).encode())
+    folder.write(root / "actions.json", json.dumps(activities, indent=1).encode() + b"\n")
+    folder.finish(card(folder, street, actions, points))

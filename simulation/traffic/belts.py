@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from simulation.actors import LABELS, Actor, Kind
+from simulation.actors import LABELS, Action, Actor, Kind
 from simulation.scene import Body, Placed
 from simulation.settings import TrafficSettings
 from simulation.shapes import objects
@@ -76,6 +76,10 @@ class Traffic:
         here = ego_s(self._plan, t_s)
         actors = tuple(self.between(here - BEHIND_M, here + AHEAD_M, t_s))
         return Crowd(actors, (), lambda dt_s: np.stack([self._ego(t_s + dt) for dt in dt_s]), here)
+
+    def actions(self) -> tuple[Action, ...]:
+        """What anybody has done on purpose: nothing, belts only slide."""
+        return ()
 
     def _ego(self, t_s: float) -> np.ndarray:
         """Pose [4,4] of the ego vehicle's ground point, vehicle to street. It sways and pitches a little."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from simulation.drive import simulate
+from simulation.recipe import Recipe
 from tests.support.runs import ROOT, remove, run_py, short_folder
 from tests.support.tiny_models import make_tiny_segmenter
 
@@ -38,7 +39,7 @@ def model() -> Iterator[Path]:
 def drive() -> Iterator[Path]:
     """Four simulated frames, with images."""
     folder = short_folder()
-    simulate(folder / "drive", frames=4, seed=1)
+    simulate(folder / "drive", Recipe(frames=4, seed=1))
     yield folder / "drive"
     remove(folder)
 

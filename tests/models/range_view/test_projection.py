@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from errors import UserError
 from models.range_view.projection import project
 from simulation.drive import simulate
+from simulation.recipe import Recipe
 
 HDL64 = {"fov_up_deg": 3.0, "fov_down_deg": -25.0}
 atan2, asin = np.vectorize(math.atan2, otypes=[float]), np.vectorize(math.asin, otypes=[float])
@@ -69,7 +70,7 @@ def test_real_scans(shared_data, width, keep):
 @pytest.mark.parametrize("width", [512, 2048])
 def test_simulated_scans(tmp_path, width, keep):
     pytest.importorskip("open3d")
-    simulate(tmp_path / "drive", frames=2, seed=3, images=False)
+    simulate(tmp_path / "drive", Recipe(frames=2, seed=3, cameras=()))
     for path in sorted((tmp_path / "drive" / "velodyne").glob("*.bin")):
         points = np.fromfile(path, np.float32).reshape(-1, 4)
         found = project(points, height=64, width=width, keep=keep, **HDL64)
