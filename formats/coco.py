@@ -39,9 +39,7 @@ def from_drive(folder: Path, *, most_hidden: float = 1.0, least_height_px: float
     measured = _measured(folder / _OBJECTS)
     pictures = {_frame(file): file for file in recording.camera_frames(folder, 2, 10.0).files}
     if orphans := sorted({label.frame for label in labels} - set(pictures)):
-        raise UserError(
-            f"{folder / _LABELS}: labels of frame {orphans[0]}, which has no picture; are these its labels?"
-        )
+        raise UserError(f"{folder / _LABELS}: frame {orphans[0]} has labels but no picture; complete image_2")
 
     kinds = sorted({_kind(label, measured) for label in labels} - {"DontCare"})
     category = {kind: number for number, kind in enumerate(kinds, 1)}

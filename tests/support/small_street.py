@@ -10,7 +10,7 @@ from simulation.actors import Actor, Kind, Moment
 from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, pixel_rays
 from simulation.scene import Body, Hits, Placed, Scene, Solid
 from simulation.shapes.materials import Material
-from simulation.shapes.mesh import Look, Mesh, box, plates
+from simulation.shapes.mesh import Look, box, plates
 from simulation.world.centreline import turn
 
 LOOK = Look(10, Material.CAR_PAINT, (0.5, 0.5, 0.5))
@@ -34,9 +34,9 @@ def actor(track_id: int, placed: Placed, kind: Kind = "car") -> Actor:
 
 
 def moment(
-    actors: Sequence[Actor] = (), ego: np.ndarray | None = None, t_s: float = 0.0, standing: Mesh = GROUND
+    actors: Sequence[Actor] = (), ego: np.ndarray | None = None, t_s: float = 0.0, props: Sequence[Placed] = ()
 ) -> Moment:
-    """The actors on the ground, seen by an ego vehicle that drives on from pose ``ego`` at 10 m/s along x."""
+    """The actors and props on the ground, seen by an ego vehicle that drives on from pose ``ego`` at 10 m/s along x."""
     start = pose() if ego is None else ego
 
     def ego_at(dt_s: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def moment(
         poses[:, 0, 3] += 10.0 * dt_s
         return poses
 
-    return Moment(t_s, Scene(Solid(standing), [a.placed for a in actors]), tuple(actors), ego_at)
+    return Moment(t_s, Scene(Solid(GROUND), [*(a.placed for a in actors), *props]), tuple(actors), ego_at)
 
 
 def look(at: Moment, camera: int = 2) -> Hits:
