@@ -16,9 +16,9 @@ from simulation.settings import CameraSettings
 _FULL_WELL = 13_000.0  # electrons
 _READ_NOISE = 9.0  # electrons
 _SPEED = 0.2  # share of the full well per cd/m² and second: lens, filter and quantum efficiency together
-_LONGEST_DAY_S, _LONGEST_NIGHT_S = 0.002, 0.018  # KITTI's shutter limit (Geiger et al. 2013), and ours in the dark
+_LONGEST_DAY_S, _LONGEST_NIGHT_S = 0.002, 0.010  # KITTI's shutter limit (Geiger et al. 2013), and ours in the dark
 _DARK_CD = 60.0  # below this scene luminance the longer limit holds
-_HIGHEST_GAIN = 24.0
+_HIGHEST_GAIN = 32.0
 _MIDDLE = 0.15  # where exposure puts the scene's typical luminance, of full scale
 _GAMMA = 1.55
 _SOFTNESS = 0.07  # of the lens: what each neighbour receives of a pixel's light

@@ -17,35 +17,45 @@ _OFF_M = np.float32(0.015)  # rays leave a surface from just above it
 _FAINT_LUX = 20.0  # a sun weaker than this casts no visible shadow
 STEP = 4  # pixels between the places where the sky's visibility is measured
 _REACH_M = 4.0  # what is farther away than this hides no sky
-_LOOKS = 8  # rays from each of those places
+_LOOKS = 7  # rays from each of those places
 
 
 def sunlit(
-    scene: Scene, points: np.ndarray, normals: np.ndarray, day: Daylight, dt_s: np.ndarray | float = 0.0
+    scene: Scene,
+    points: np.ndarray,
+    normals: np.ndarray,
+    leafy: np.ndarray,
+    day: Daylight,
+    dt_s: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """Cosine of the sun's incidence on ``points`` float64 [N,3], negative from behind, 0 in shadow: float32 [N].
+    """Cosine of the sun's incidence on ``points`` float64 [N,3], 0 in shadow: float32 [N].
 
-    The sun is a disc: each point looks towards its own spot of it.
+    It is negative where the sun shines through from behind, on what is ``leafy`` bool [N]. The sun is a disc: each
+    point looks towards its own spot of it.
     """
     facing = normals @ day.sun
     if day.sun_lux.max() < _FAINT_LUX:
         return np.zeros_like(facing)
-    off = points + np.where(facing >= 0, _OFF_M, -_OFF_M)[:, None] * normals
-    blocked = scene.blocked(off, _towards_sun(points, day.sun), dt_s)
-    facing[blocked] = 0.0
+    facing[(facing < 0.0) & ~leafy] = 0.0
+    lit = np.flatnonzero(facing)
+    off = points[lit] + np.where(facing[lit] >= 0, _OFF_M, -_OFF_M)[:, None] * normals[lit]
+    dt = dt_s[lit] if isinstance(dt_s, np.ndarray) else dt_s
+    facing[lit[scene.blocked(off, _towards_sun(off, day.sun, _SPOTS), dt)]] = 0.0
     return facing
 
 
+_turns = np.arange(256) * np.pi * (3.0 - np.sqrt(5.0))  # Vogel's spiral: spots evenly spread over a disc
+_SPOTS = _SUN_RADIUS * np.sqrt((np.arange(256) + 0.5) / 256)[:, None] * np.stack([np.cos(_turns), np.sin(_turns)], 1)
+
+
 @numba.njit(cache=True)
-def _towards_sun(points, sun):  # pragma: no cover - compiled
+def _towards_sun(points, sun, spots):  # pragma: no cover - compiled
     across = np.hypot(sun[0], sun[1]) + 1e-9
     out = np.empty((len(points), 3), np.float32)
     for n in range(len(points)):
-        i, j = int(np.floor(points[n, 0] * 997.0)), int(np.floor(points[n, 1] * 997.0))
-        k = int(np.floor(points[n, 2] * 997.0))
-        angle = 2.0 * np.pi * hash3(i, j, k)
-        away = _SUN_RADIUS * np.sqrt(hash3(i, j, k + 7919))
-        a, b = away * np.cos(angle), away * np.sin(angle)
+        x, y, z = points[n, 0] * 997.0, points[n, 1] * 997.0, points[n, 2] * 997.0
+        spot = int(256.0 * hash3(int(np.floor(x)), int(np.floor(y)), int(np.floor(z))))
+        a, b = spots[spot, 0], spots[spot, 1]
         out[n, 0] = _SHADOW_M * (sun[0] - a * sun[1] / across - b * sun[2] * sun[0] / across)
         out[n, 1] = _SHADOW_M * (sun[1] + a * sun[0] / across - b * sun[2] * sun[1] / across)
         out[n, 2] = _SHADOW_M * (sun[2] + b * across)
@@ -125,8 +135,7 @@ def open_at(grid, grid_points, grid_normals, u, v, points, normals, range_m):  #
 def irradiance(normals, facing, open_share, leafy, day_sun, day_sky, height):  # pragma: no cover - compiled
     """Light on N surfaces from sun, sky and the ground around: float32 [N,3] lux.
 
-    ``facing`` [N] from :func:`sunlit`; leaves (``leafy`` bool [N]) also let through, yellower, what falls on their
-    far side. ``height``: sine of the sun's, for what the ground throws back.
+    ``facing`` [N] and ``leafy`` bool [N] as for :func:`sunlit`: leaves let light through, yellower than it was. ``height``: sine of the sun's, for what the ground throws back.
     """
     out = np.empty((len(normals), 3), np.float32)
     for n in range(len(normals)):

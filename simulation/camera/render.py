@@ -12,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 
 from simulation.actors import Moment
-from simulation.camera import film, lamps, samples
+from simulation.camera import blur, film, lamps, samples
 from simulation.camera.rain import rainfall
 from simulation.camera.sky import daylight
+from simulation.camera.textures import FOLIAGE
 from simulation.camera.trace import Tracer
 from simulation.rig import HEIGHT, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, WIDTH, pixel_rays
 from simulation.scene import Hits
@@ -44,10 +45,11 @@ def render(
     points = eye + np.where(hits.triangle >= 0, hits.range_m, np.float32(0.0))[:, None] * directions
     tracer = Tracer(scene, day, weather.wetness, eye, lamps.headlamps(pose, eye), lamps.scene_lamps(scene, eye))
     tracer.open_where(points, hits)
-    luminance = tracer.radiance(hits, eye, directions, points, pixels=_places())
+    luminance = tracer.radiance(hits, directions, points, pixels=_places())
     grid = luminance.reshape(HEIGHT, WIDTH, 3)
     time_s, gain = film.shutter(grid[..., 1], settings)
-    _add_samples(luminance, tracer, moment, settings, camera, hits, points, time_s)
+    view = _View(tracer, moment, camera, hits, points)
+    view.expose(luminance, time_s if settings.blur else 0.0)
     if weather.rain_mmph > 0.0:
         rainfall(grid, weather.rain_mmph, time_s, day, rng)
     return Picture(film.develop(grid, time_s, gain, day, settings.noise, rng), hits)
@@ -68,41 +70,62 @@ def _places() -> tuple[np.ndarray, np.ndarray]:
     return u.ravel(), v.ravel()
 
 
-def _add_samples(
-    luminance: np.ndarray,
-    tracer: Tracer,
-    moment: Moment,
-    settings: CameraSettings,
-    camera: int,
-    hits: Hits,
-    points: np.ndarray,
-    time_s: float,
-) -> None:
-    """Mix further rays into those pixels of ``luminance`` [375·1242,3] that need them, in place."""
-    open_s = time_s if settings.blur else 0.0
-    scene = tracer.scene
-    centre, _ = image_rays(camera)
-    to_vehicle = LIDAR_TO_VEHICLE @ _camera_to_lidar(centre)
-    motion = samples.motion_px(scene, hits, points, lambda dt_s: moment.ego(np.array([dt_s]))[0] @ to_vehicle, open_s)
-    surface = scene.attribute("object_id")[hits.triangle] * 64 + scene.attribute("material")[hits.triangle]
-    edge = samples.edges(hits.triangle, hits.range_m, hits.normal, surface)
-    extra = samples.extra(edge, motion)
-    if not len(extra.pixel):
-        return
-    _, ahead = pixel_rays(extra.u.astype(float), extra.v.astype(float), camera)
-    when = np.floor((extra.share + 0.5) * samples.SLICES).astype(int).clip(0, samples.SLICES - 1)
-    slices_s = ((np.arange(samples.SLICES) + 0.5) / samples.SLICES - 0.5) * open_s
-    poses = moment.ego(slices_s) @ LIDAR_TO_VEHICLE
-    origins = (poses[:, :3, :3] @ centre + poses[:, :3, 3])[when]
-    directions = np.einsum("nij,nj->ni", poses[when, :3, :3], ahead).astype(np.float32)
-    dt_s = slices_s[when].astype(np.float32)
-    met = scene.cast(origins, directions, dt_s)
-    ends = origins + np.where(met.triangle >= 0, met.range_m, np.float32(0.0))[:, None] * directions
-    more = tracer.radiance(met, origins, directions, ends, dt_s, (extra.u, extra.v))
-    counts = np.bincount(extra.pixel, minlength=len(luminance)).astype(np.float32)
-    for c in range(3):
-        luminance[:, c] += np.bincount(extra.pixel, more[:, c], len(luminance)).astype(np.float32)
-    luminance /= (1.0 + counts)[:, None]
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A picture on its way: what its pixels' own rays have met."""
+
+    tracer: Tracer
+    moment: Moment
+    camera: int
+    hits: Hits
+    points: np.ndarray
+
+    def expose(self, luminance: np.ndarray, open_s: float) -> None:
+        """Smear ``luminance`` [375·1242,3] over an exposure of ``open_s`` and mend its edges, in place."""
+        counts = self._edges().astype(np.int64)
+        if open_s > 0.0:
+            to_vehicle = LIDAR_TO_VEHICLE @ _camera_to_lidar(image_rays(self.camera)[0])
+            motion = blur.motion_px(
+                self.tracer.scene,
+                self.hits,
+                self.points,
+                lambda dt_s: self.moment.ego(np.array([dt_s]))[0] @ to_vehicle,
+                open_s,
+            )
+            luminance[:], rays = blur.smear(luminance, motion)
+            counts = np.maximum(counts, rays)
+        extra = samples.extra(counts)
+        if len(extra.pixel):
+            more = self._more(luminance, extra, counts, open_s)
+            for c in range(3):
+                luminance[:, c] += np.bincount(extra.pixel, more[:, c], len(luminance)).astype(np.float32)
+            luminance /= (1.0 + counts.astype(np.float32))[:, None]
+
+    def _edges(self) -> np.ndarray:
+        hits, scene = self.hits, self.tracer.scene
+        material = scene.attribute("material")[hits.triangle]
+        surface = scene.attribute("object_id")[hits.triangle] * 64 + material
+        surface[hits.triangle < 0] = -1
+        return samples.edges(hits.triangle, hits.range_m, hits.normal, surface, material == FOLIAGE)
+
+    def _more(self, luminance: np.ndarray, extra: samples.Extra, counts: np.ndarray, open_s: float) -> np.ndarray:
+        """Light of the ``extra`` samples, float32 [K,3]."""
+        centre, _ = image_rays(self.camera)
+        _, ahead = pixel_rays(extra.u.astype(float), extra.v.astype(float), self.camera)
+        when = np.floor((extra.share + 0.5) * samples.SLICES).astype(int).clip(0, samples.SLICES - 1)
+        slices_s = ((np.arange(samples.SLICES) + 0.5) / samples.SLICES - 0.5) * open_s
+        poses = self.moment.ego(slices_s) @ LIDAR_TO_VEHICLE
+        origins = (poses[:, :3, :3] @ centre + poses[:, :3, 3])[when]
+        directions = np.einsum("nij,nj->ni", poses[when, :3, :3], ahead).astype(np.float32)
+        dt_s = slices_s[when].astype(np.float32)
+        met = self.tracer.scene.cast(origins, directions, dt_s)
+        beside = samples.same_surface(extra, counts, met.triangle, self.hits.triangle)
+        more = luminance[beside]
+        new = np.flatnonzero(beside < 0)
+        met = Hits(met.range_m[new], met.triangle[new], met.normal[new])
+        ends = origins[new] + np.where(met.triangle >= 0, met.range_m, np.float32(0.0))[:, None] * directions[new]
+        more[new] = self.tracer.radiance(met, directions[new], ends, dt_s[new], (extra.u[new], extra.v[new]))
+        return more
 
 
 def _camera_to_lidar(centre: np.ndarray) -> np.ndarray:

@@ -49,7 +49,6 @@ class Tracer:
     def radiance(
         self,
         hits: Hits,
-        origins: np.ndarray,
         directions: np.ndarray,
         points: np.ndarray,
         dt_s: np.ndarray | float = 0.0,
@@ -102,7 +101,10 @@ class Tracer:
         self, hits: Hits, points: np.ndarray, dt_s: np.ndarray | float, pixels: tuple[np.ndarray, np.ndarray] | None
     ) -> np.ndarray:
         day = self.day
-        facing = light.sunlit(self.scene, points, hits.normal, day, dt_s)
+        material = self.scene.attribute("material")[hits.triangle]
+        leafy = (material == FOLIAGE) | (material == GRASS)
+        mirrored = pixels is None  # a mirror's pictures are dim and small: shade in them is not worth its rays
+        facing = hits.normal @ day.sun if mirrored else light.sunlit(self.scene, points, hits.normal, leafy, day, dt_s)
         near = (points - self.eye).astype(np.float32)
         if pixels is None or self.openness is None:
             open_share = np.full(len(points), _MIRRORED_OPEN)
@@ -111,8 +113,6 @@ class Tracer:
             open_share = light.open_at(
                 sky_seen.grid, sky_seen.points, sky_seen.normals, *pixels, near, hits.normal, hits.range_m
             )
-        material = self.scene.attribute("material")[hits.triangle]
-        leafy = (material == FOLIAGE) | (material == GRASS)
         lux = light.irradiance(hits.normal, facing, open_share, leafy, day.sun_lux, day.sky_lux, day.sun[2])
         if day.sky_lux[1] < _LAMPS_MATTER_LUX:
             lux += light.lamplight(near, hits.normal, self.headlamps)
@@ -139,7 +139,7 @@ class Tracer:
         dt = dt_s[glossy] if isinstance(dt_s, np.ndarray) else dt_s
         met = self.scene.cast(origins, mirrored, dt)
         ends = origins + np.where(met.triangle >= 0, met.range_m, np.float32(0.0))[:, None] * mirrored
-        seen = self.radiance(met, origins, mirrored, ends, dt)
+        seen = self.radiance(met, mirrored, ends, dt)
         result[glossy] = result[glossy] * (1 - share[:, None]) + share[:, None] * seen
 
 
