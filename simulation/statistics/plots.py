@@ -108,7 +108,7 @@ def _classes(report: Report, path: Path) -> None:
             axis.bar(place + 0.27 * (k - 1), np.maximum(100 * shares, 1e-4), 0.27, color=color, label=label)
     axis.set_yscale("log")
     axis.set_ylim(1e-3, 100)
-    axis.set_ylabel("% of all points")
+    axis.set_ylabel("% of all points within 50 m")
     axis.set_xticks(place, CLASSES, rotation=45, ha="right", fontsize=8)
     axis.legend(fontsize=8)
     axis.grid(axis="y", alpha=0.25)

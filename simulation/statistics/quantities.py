@@ -20,6 +20,7 @@ CLASSES = (
 )  # fmt: skip
 RINGS = 64
 WIDTHS = (2048, 512)  # of the range images whose empty pixels are counted
+LABELLED_M = 50.0  # SemanticKITTI has no labels beyond, so no statistic of labels looks there
 FOV_UP_DEG, FOV_DOWN_DEG = 3.0, -25.0
 
 
@@ -88,11 +89,11 @@ LIDAR: dict[str, Quantity] = {
 }  # fmt: skip
 
 LABELLED: dict[str, Quantity] = {
-    "classes": Quantity("shares of classes", "shares", "bits", np.arange(len(CLASSES) + 1) - 0.5),
+    "classes": Quantity("shares of classes, within 50 m", "shares", "bits", np.arange(len(CLASSES) + 1) - 0.5),
     "class_holes": Quantity("pulses lost one by one on a surface, by class", "profile", "%",
                             np.arange(len(CLASSES) + 1) - 0.5, "class, from unlabelled (0) to traffic-sign (19)"),
-    "unlabelled": _number("points without a class of the 19", "%"),
-    "outlier": _number("points labelled outlier", "%"),
+    "unlabelled": _number("points without a class of the 19, within 50 m", "%"),
+    "outlier": _number("points labelled outlier, within 50 m", "%"),
     "road_height": Quantity("height of road within 20 m", "histogram", "m", np.arange(-2.5, -0.99, 0.02), "z (m)"),
     "road_remission_range": Quantity("remission of road by range", "profile", "", np.arange(0.0, 61.0, 4.0),
                                      "range (m)"),

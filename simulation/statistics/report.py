@@ -18,9 +18,10 @@ from simulation.statistics.recordings import Measured
 from simulation.statistics.side_by_side import draw_side_by_side
 
 _INTRODUCTION = (
-    "Spread is how far apart two of the real recordings are on average: a difference below it is no larger than that "
-    "between one real drive and another. W1: how far the mass of one histogram must be moved to make the other. "
-    "JS: Jensen-Shannon divergence, 0 the same .. 1 bit nothing in common."
+    "Real is the mean of all real recordings, each is every one that has such data; histograms and profiles stand as "
+    "their means. Spread is how far apart two of the real recordings are on average: a difference below it is no "
+    "larger than that between one real drive and another. W1: how far the mass of one histogram must be moved to make "
+    "the other. JS: Jensen-Shannon divergence, 0 the same .. 1 bit nothing in common."
 )
 
 
@@ -77,7 +78,7 @@ def as_markdown(report: Report, curves: list[str], pictures: list[str]) -> str:
     for title, quantities in (("Scans", LIDAR), ("Labels", LABELLED), ("Pictures", PICTURE)):
         rows = [row for name, row in report.rows.items() if name in quantities and "/" not in name]
         if rows:
-            parts += [f"## {title}", _summary(rows)]
+            parts += [f"## {title}", _summary(report, rows)]
     if "classes" in report.rows:
         parts += ["## Classes", _classes(report), "## Remission of classes", _remissions(report)]
     parts += [f"![{Path(name).stem}]({name})" for name in (*curves, *pictures)]
@@ -94,16 +95,26 @@ def _recordings(report: Report) -> str:
     return _table(["", "recording", "scans", "labelled", "pictures"], lines)
 
 
-def _summary(rows: list[Row]) -> str:
+def _summary(report: Report, rows: list[Row]) -> str:
     lines = []
     for row in rows:
         quantity = QUANTITIES[row.name]
         times = row.difference / row.spread if row.spread > 0 else float("nan")
-        lines.append([
-            quantity.title, quantity.unit, _typical(quantity, row.real), _typical(quantity, row.simulated),
-            _number(row.difference), _number(row.spread), _number(times, 2), _measure(quantity, row),
-        ])  # fmt: skip
-    return _table(["", "unit", "real", "simulated", "difference", "spread", "difference / spread", "measure"], lines)
+        each = [_typical(quantity, value) for one in report.real if (value := one.value(row.name)) is not None]
+        lines.append(
+            [
+                quantity.title + (f", {quantity.unit}" if quantity.unit else ""),
+                _typical(quantity, row.real),
+                " / ".join(each) if len(each) > 1 and quantity.kind != "shares" else "–",
+                _typical(quantity, row.simulated),
+                _number(row.difference),
+                _number(row.spread),
+                _number(times, 2),
+                _measure(quantity, row),
+            ]
+        )
+    head = ["", "real", "each", "simulated", "difference", "spread", "difference / spread", "measure"]
+    return _table(head, lines)
 
 
 def _typical(quantity: Quantity, value: np.ndarray | None) -> str:

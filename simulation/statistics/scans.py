@@ -15,6 +15,7 @@ from simulation.statistics.quantities import (
     FOV_DOWN_DEG,
     FOV_UP_DEG,
     LABELLED,
+    LABELLED_M,
     LIDAR,
     RINGS,
     WIDTHS,
@@ -61,7 +62,8 @@ def measure_scan(points: np.ndarray, raw_labels: np.ndarray | None, table: Label
     tally["holes"] = _ratio(100 * lost.sum(), pairs.sum())
     if raw_labels is not None:
         classes = table.to_train(raw_labels)
-        tally |= _of_labels(points, range_m, raw_labels, classes)
+        near = range_m < LABELLED_M
+        tally |= _of_labels(points[near], range_m[near], raw_labels[near], classes[near])
         pairs &= np.diff(classes.astype(int)) == 0
         tally["class_holes"] = (
             100.0 * np.bincount(classes[1:][pairs & lost], minlength=len(CLASSES)),
