@@ -50,7 +50,7 @@ SURFACES: dict[Material, Surface] = {
     Material.WOOD: Surface(0.36, 0.080, 0.090, gloss=0.03, rough_m=0.010),
     Material.FOLIAGE: Surface(0.375, 0.035, 0.092, rough_m=0.020),
     Material.BARK: Surface(0.39, 0.060, 0.120, rough_m=0.012),
-    Material.METAL: Surface(0.24, 0.190, 0.110, gloss=0.10, mirror=0.15),
+    Material.METAL: Surface(0.27, 0.190, 0.110, gloss=0.10, mirror=0.15),
     Material.RETRO: Surface(0.60, 0.350, 0.150),
     Material.CAR_PAINT: Surface(0.17, 0.200, 0.070, gloss=0.10, mirror=0.25),
     Material.GLASS: Surface(0.03, 0.020, 0.050, gloss=0.10, mirror=0.80, clear=0.45),
@@ -66,7 +66,7 @@ ALBEDO, SPREAD, GRAIN, GLOSS, MIRROR, CLEAR, ROUGH_M = np.ascontiguousarray(_TAB
 
 PIVOT = 0.36  # remission at which the lasers' curves are compared
 _PANE = 0.8  # share of the light that one way through a pane leaves
-_NEAR_M = 20.0  # nearer than this the receiver is made less sensitive, or it would see every mote
+_NEAR_M = 30.0  # nearer than this the receiver is made less sensitive, or it would see every mote
 _LIDAR_RATIO_SR = 20.0  # extinction to backscatter in fog (O'Connor et al. 2004)
 _PULSE_M = 0.75  # half the length of a 5 ns pulse: the depth of air that answers at once
 _OVERLAP_M = 3.0  # within about this range the receiver does not see where the beam is
