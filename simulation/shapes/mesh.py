@@ -164,7 +164,17 @@ def leaves(centres: np.ndarray, size_m: float, rng: np.random.Generator, look: L
     A beam passes between the triangles and returns from inside the crown, as it does from a real tree.
     """
     n = len(centres)
-    corners = centres[:, None] + rng.normal(0.0, size_m / 2, (n, 3, 3))
+    frame = rng.normal(size=(n, 2, 3))
+    u = frame[:, 0] / np.linalg.norm(frame[:, 0], axis=1, keepdims=True)
+    w = np.cross(u, frame[:, 1])
+    w /= np.linalg.norm(w, axis=1, keepdims=True)
+    angle = np.arange(3) * (2 * np.pi / 3) + rng.uniform(-0.35, 0.35, (n, 3))
+    reach = size_m * rng.uniform(0.4, 0.8, (n, 3))
+    corners = (
+        centres[:, None]
+        + (reach * np.cos(angle))[..., None] * u[:, None]
+        + (reach * np.sin(angle))[..., None] * w[:, None]
+    )
     foliage = mesh(corners.reshape(-1, 3), np.arange(3 * n).reshape(-1, 3), look)
     shade = rng.uniform(0.7, 1.25, (n, 1)).astype(np.float32)
     return replace(foliage, rgb=np.clip(foliage.rgb * shade, 0.0, 1.0))
