@@ -22,6 +22,7 @@ from simulation.statistics.quantities import (
     Tally,
 )
 
+_ENOUGH_ROAD = 1000  # points for a plane
 _OUTLIER = 1  # SemanticKITTI's raw label
 
 
@@ -168,11 +169,26 @@ def _of_labels(points: np.ndarray, range_m: np.ndarray, raw: np.ndarray, classes
         "road_height": _histogram("road_height", points[road & (range_m < 20.0), 2]),
         "road_remission_range": _profile("road_remission_range", range_m[road], remission[road]),
     }
+    tally |= _of_road(points[road & (range_m < 15.0), :3].astype(float))
     for number, name in enumerate(CLASSES):
         of_class = classes == number
         tally[f"remission/{name}"] = _histogram(f"remission/{name}", remission[of_class])
         tally[f"range/{name}"] = _histogram(f"range/{name}", range_m[of_class])
     return tally
+
+
+def _of_road(points: np.ndarray) -> Tally:
+    """The plane through road points [N,3], by least squares; nothing where there are too few to tell."""
+    if len(points) < _ENOUGH_ROAD:
+        return {}
+    sloped = np.column_stack([points[:, :2], np.ones(len(points))])
+    (ahead, left, height), *_ = np.linalg.lstsq(sloped, points[:, 2])
+    return {
+        "sensor_height": _ratio(-height, 1),
+        "road_rise": _ratio(100 * ahead, 1),
+        "road_fall": _ratio(100 * abs(left), 1),
+        "road_rough": _ratio(100 * (points[:, 2] - sloped @ (ahead, left, height)).std(), 1),
+    }
 
 
 def _ratio(dividend: float, divisor: float) -> tuple[np.ndarray, np.ndarray]:

@@ -223,6 +223,19 @@ def test_labels_beyond_the_annotators_reach_do_not_count() -> None:
     assert number(tally, "points") == 64 * 1500
 
 
+def test_the_road_is_measured_as_a_plane() -> None:
+    points = scan(1500)
+    raw = labels_of(points)
+    bumps = np.random.default_rng(2).normal(0.0, 0.03, len(points))
+    points[:, 2] += 0.01 * points[:, 0] - 0.02 * points[:, 1] + bumps
+    tally = measure_scan(points, raw, TABLE)
+    assert number(tally, "sensor_height") == pytest.approx(LIDAR_HEIGHT_M, abs=0.002)
+    assert number(tally, "road_rise") == pytest.approx(1.0, abs=0.02)
+    assert number(tally, "road_fall") == pytest.approx(2.0, abs=0.02)
+    assert number(tally, "road_rough") == pytest.approx(3.0, rel=0.02)
+    assert "road_rise" not in measure_scan(points, np.full(len(raw), BUILDING, np.uint16), TABLE)
+
+
 def test_single_lost_pulses_are_counted_per_class() -> None:
     points = scan(2000)
     raw = labels_of(points)
