@@ -15,13 +15,14 @@ from simulation.settings import CameraSettings
 
 _FULL_WELL = 13_000.0  # electrons
 _READ_NOISE = 9.0  # electrons
-_SPEED = 0.2  # share of the full well per cd/m² and second: lens, filter and quantum efficiency together
+_SPEED = 0.6  # share of the full well per cd/m² and second: lens, filter and quantum efficiency together
 _LONGEST_DAY_S, _LONGEST_NIGHT_S = 0.002, 0.010  # KITTI's shutter limit (Geiger et al. 2013), and ours in the dark
 _DARK_CD = 60.0  # below this scene luminance the longer limit holds
 _HIGHEST_GAIN = 32.0
-_MIDDLE = 0.15  # where exposure puts the scene's typical luminance, of full scale
-_GAMMA = 1.55
-_SOFTNESS = 0.07  # of the lens: what each neighbour receives of a pixel's light
+_TYPICAL, _MEAN = 0.075, 0.2  # where exposure puts the street's geometric mean or its mean at least, of full scale
+_GAMMA = 1.4
+_SOFTNESS = 0.13  # of the lens and of rectification: what each neighbour receives of a pixel's light
+_SATURATION = 0.8  # of the colour matrix
 
 
 def shutter(luminance: np.ndarray, settings: CameraSettings) -> tuple[float, float]:
@@ -30,10 +31,8 @@ def shutter(luminance: np.ndarray, settings: CameraSettings) -> tuple[float, flo
     Metered on the picture's lower two thirds, so the sky burns out rather than the street sink into black.
     """
     street = np.minimum(luminance[len(luminance) // 3 :: 3, ::3], 4.0e4)
-    typical = 0.5 * float(np.exp(np.log(street + 1e-3).mean(dtype=np.float64))) + 0.5 * float(
-        street.mean(dtype=np.float64)
-    )
-    wanted = _MIDDLE / (_SPEED * max(typical, 1e-4))
+    typical = float(np.exp(np.log(street + 1e-3).mean(dtype=np.float64)))
+    wanted = max(_TYPICAL / typical, _MEAN / float(street.mean(dtype=np.float64) + 1e-3)) / _SPEED
     longest = _LONGEST_DAY_S if typical > _DARK_CD else _LONGEST_NIGHT_S
     time_s = min(wanted, longest) if settings.exposure_s is None else settings.exposure_s
     gain = min(max(wanted / max(time_s, 1e-6), 1.0), _HIGHEST_GAIN) if settings.exposure_s is None or time_s else 1.0
@@ -45,34 +44,49 @@ def develop(
 ) -> np.ndarray:
     """The picture, uint8 BGR [H,W,3], of ``luminance`` float32 [H,W,3] (RGB, cd/m²): ``noise`` times the sensor's own
     is added."""
-    charge = _soften(luminance) * np.float32(_SPEED * time_s)
+    charge = luminance * np.float32(_SPEED * time_s)
     charge += _glow(charge * np.float32(gain)) / np.float32(gain)
     draws = rng.standard_normal(charge.shape, np.float32)
-    return _grey_levels(charge, draws, np.float32(gain), np.float32(noise), white_balance(day), _CURVE)
+    _record(charge, draws, np.float32(noise))
+    return _grey_levels(_soften(charge), np.float32(gain), white_balance(day), _CURVE)
 
 
 def white_balance(day: Daylight) -> np.ndarray:
     """Gains of red, green and blue, float32 [3]: most of the way to where daylight on a level surface looks grey."""
     light = day.sky_lux + 0.7 * day.sun_lux
-    return ((light[1] / light) ** np.float32(0.85)).astype(np.float32)
+    gains = (light[1] / light) ** np.float32(0.7)
+    return (gains / gains.min()).astype(np.float32)  # what saturates the sensor is white
 
 
 _CURVE = (255.0 * (np.arange(16385) / 16384.0) ** (1.0 / _GAMMA) + 0.5).astype(np.uint8)
 
 
 @numba.njit(cache=True)
-def _grey_levels(charge, draws, gain, noise, balance, curve):  # pragma: no cover - compiled
+def _record(charge, draws, noise):  # pragma: no cover - compiled
+    """Shot and read noise (``draws`` [H,W,3], normal), and the full well, in place: ``charge`` is in shares of it."""
     height, width, _ = charge.shape
-    out = np.empty((height, width, 3), np.uint8)
     for v in range(height):
         for u in range(width):
             for c in range(3):
                 signal = min(charge[v, u, c], np.float32(4.0))
-                variance = max(signal, np.float32(0.0)) / np.float32(_FULL_WELL)
-                variance += np.float32((_READ_NOISE / _FULL_WELL) ** 2)
-                signal = min(signal + noise * np.sqrt(variance) * draws[v, u, c], np.float32(1.0))
-                level = min(max(signal * gain * balance[c], np.float32(0.0)), np.float32(1.0))
-                out[v, u, 2 - c] = curve[int(level * np.float32(16384.0))]
+                variance = signal / np.float32(_FULL_WELL) + np.float32((_READ_NOISE / _FULL_WELL) ** 2)
+                charge[v, u, c] = min(signal + noise * np.sqrt(variance) * draws[v, u, c], np.float32(1.0))
+
+
+@numba.njit(cache=True)
+def _grey_levels(charge, gain, balance, curve):  # pragma: no cover - compiled
+    """Gain, white balance, colour matrix and tone curve: uint8 BGR."""
+    height, width, _ = charge.shape
+    out = np.empty((height, width, 3), np.uint8)
+    for v in range(height):
+        for u in range(width):
+            red = min(gain * balance[0] * charge[v, u, 0], np.float32(1.0))
+            green = min(gain * balance[1] * charge[v, u, 1], np.float32(1.0))
+            blue = min(gain * balance[2] * charge[v, u, 2], np.float32(1.0))
+            grey = (np.float32(1.0) - np.float32(_SATURATION)) * (red + green + green + blue) * np.float32(0.25)
+            for c, value in enumerate((blue, green, red)):
+                level = min(max(grey + np.float32(_SATURATION) * value, np.float32(0.0)), np.float32(1.0))
+                out[v, u, c] = curve[int(level * np.float32(16384.0))]
     return out
 
 

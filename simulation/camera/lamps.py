@@ -43,7 +43,7 @@ def headlamps(pose: np.ndarray, centre: np.ndarray) -> Lamps:
     found = []
     for side in (-0.65, 0.65):
         at = pose[:3, :3] @ (1.9, side, -1.05) + pose[:3, 3] - centre
-        for down, aside, candela, focus in ((0.05, 0.0, 14_000.0, 160.0), (0.1, 0.12 * np.sign(side), 3_500.0, 12.0)):
+        for down, aside, candela, focus in ((0.045, 0.0, 26_000.0, 160.0), (0.07, 0.12 * np.sign(side), 6_000.0, 14.0)):
             axis = pose[:3, :3] @ (1.0, aside, -down)
             found.append((at, axis / np.linalg.norm(axis), candela * white, focus))
     return _lamps(found)

@@ -62,6 +62,25 @@ def _towards_sun(points, sun, spots):  # pragma: no cover - compiled
     return out
 
 
+@numba.njit(cache=True)
+def settle(facing, triangle):  # pragma: no cover - compiled
+    """A picture's ``facing`` float32 [H·W] from :func:`sunlit` with the grain of its penumbras taken out: the mean over
+    the neighbours whose rays met the same ``triangle`` int64 [H·W]."""
+    out = np.empty_like(facing)
+    for v in range(HEIGHT):
+        for u in range(WIDTH):
+            n = v * WIDTH + u
+            total, count = facing[n], 1
+            for i in range(max(v - 1, 0), min(v + 2, HEIGHT)):
+                for j in range(max(u - 1, 0), min(u + 2, WIDTH)):
+                    other = i * WIDTH + j
+                    if other != n and triangle[other] == triangle[n]:
+                        total += facing[other]
+                        count += 1
+            out[n] = total / count
+    return out
+
+
 def openness(scene: Scene, points: np.ndarray, normals: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """How open the surroundings of a picture's surfaces are, 0..1: float32 [rows, columns] at every STEP'th pixel.
 
@@ -69,9 +88,11 @@ def openness(scene: Scene, points: np.ndarray, normals: np.ndarray, seen: np.nda
     """
     rows, columns = np.arange(0, HEIGHT, STEP), np.arange(0, WIDTH, STEP)
     pixels = (rows[:, None] * WIDTH + columns).ravel()
+    turns = (rows[:, None] // STEP % 3 * 3 + columns // STEP % 3).ravel()  # nine neighbours share out the hemisphere
+    turns = turns[seen[pixels]]
     pixels = pixels[seen[pixels]]
     origins = points[pixels] + _OFF_M * normals[pixels]
-    reaches = _looks(normals[pixels], _LOOKS)
+    reaches = _looks(normals[pixels], turns, _LOOKS)
     hidden = scene.blocked(np.repeat(origins, _LOOKS, 0), reaches.reshape(-1, 3)).reshape(-1, _LOOKS)
     share = np.ones(HEIGHT * WIDTH, np.float32)
     share[pixels] = 1.0 - hidden.mean(1, dtype=np.float32)
@@ -79,13 +100,14 @@ def openness(scene: Scene, points: np.ndarray, normals: np.ndarray, seen: np.nda
 
 
 @numba.njit(cache=True)
-def _looks(normals, count):  # pragma: no cover - compiled
-    """``count`` directions round each normal, cosine-distributed (Malley's method), turned differently at each."""
+def _looks(normals, turns, count):  # pragma: no cover - compiled
+    """``count`` directions round each normal, cosine-distributed (Malley's method); ``turns`` int64 [N], 0..8, says
+    which of nine sets of them."""
     out = np.empty((len(normals), count, 3), np.float32)
     for n in range(len(normals)):
-        turn, lift = hash3(n, 1, 0), hash3(n, 2, 0)
+        turn, lift = turns[n] / 9.0, (turns[n] * 4 % 9 + 0.5) / 9.0
         for k in range(count):
-            angle = 2.0 * np.pi * (turn + 0.618034 * k)
+            angle = 2.0 * np.pi * (turn / count + 0.618034 * k)
             radius = np.sqrt((k + lift) / count)
             x, y = radius * np.cos(angle), radius * np.sin(angle)
             w = np.sqrt(max(0.0, 1.0 - radius * radius))
@@ -109,11 +131,11 @@ def open_at(grid, grid_points, grid_normals, u, v, points, normals, range_m):  #
     out = np.ones(len(u), np.float32)
     rows, columns = grid.shape
     for n in range(len(u)):
-        i, j = int(v[n] / STEP + 0.5), int(u[n] / STEP + 0.5)
+        i, j = int(np.floor(v[n] / STEP)), int(np.floor(u[n] / STEP))
         total, weight = 0.0, 1e-6
         scale = 30.0 / (0.05 + range_m[n] * STEP / 720.0)
-        for di in range(-1, 2):
-            for dj in range(-1, 2):
+        for di in range(-1, 3):
+            for dj in range(-1, 3):
                 r, c = min(max(i + di, 0), rows - 1), min(max(j + dj, 0), columns - 1)
                 square, off, same = 0.0, 0.0, 0.0
                 for k in range(3):
@@ -123,7 +145,8 @@ def open_at(grid, grid_points, grid_normals, u, v, points, normals, range_m):  #
                     same += grid_normals[r, c, k] * normals[n, k]
                 if same < 0.6:
                     continue
-                tent = max(0.0, 1.6 - abs(v[n] / STEP - (i + di))) * max(0.0, 1.6 - abs(u[n] / STEP - (j + dj)))
+                down = min(1.0, 2.0 - abs(v[n] / STEP - (i + di)))  # flat over three places: the nine sets count alike
+                tent = max(0.0, down) * max(0.0, min(1.0, 2.0 - abs(u[n] / STEP - (j + dj))))
                 w = tent / (1.0 + abs(off) * scale + 0.02 * square * scale)
                 total += w * grid[r, c]
                 weight += w
@@ -135,7 +158,8 @@ def open_at(grid, grid_points, grid_normals, u, v, points, normals, range_m):  #
 def irradiance(normals, facing, open_share, leafy, day_sun, day_sky, height):  # pragma: no cover - compiled
     """Light on N surfaces from sun, sky and the ground around: float32 [N,3] lux.
 
-    ``facing`` [N] and ``leafy`` bool [N] as for :func:`sunlit`: leaves let light through, yellower than it was. ``height``: sine of the sun's, for what the ground throws back.
+    ``facing`` [N] and ``leafy`` bool [N] as for :func:`sunlit`: leaves let light through, yellower than it was.
+    ``height``: sine of the sun's, for what the ground throws back.
     """
     out = np.empty((len(normals), 3), np.float32)
     for n in range(len(normals)):

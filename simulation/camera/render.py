@@ -44,8 +44,7 @@ def render(
     hits = scene.cast(eye, directions)
     points = eye + np.where(hits.triangle >= 0, hits.range_m, np.float32(0.0))[:, None] * directions
     tracer = Tracer(scene, day, weather.wetness, eye, lamps.headlamps(pose, eye), lamps.scene_lamps(scene, eye))
-    tracer.open_where(points, hits)
-    luminance = tracer.radiance(hits, directions, points, pixels=_places())
+    luminance = tracer.picture(hits, directions, points, _places())
     grid = luminance.reshape(HEIGHT, WIDTH, 3)
     time_s, gain = film.shutter(grid[..., 1], settings)
     view = _View(tracer, moment, camera, hits, points)

@@ -38,7 +38,7 @@ def daylight(weather: Weather) -> Daylight:
     gap = min(1.0, max(0.0, 1.2 * (1.0 - weather.overcast)))
     clearness = gap * gap * (3.0 - 2.0 * gap) * min(1.0, weather.visibility_m / 2000.0)
     grey = weather.overcast
-    clear_lux = (800.0 + 15_500.0 * math.sqrt(height)) * np.array([0.82, 1.0, 1.3])
+    clear_lux = (800.0 + 15_500.0 * math.sqrt(height)) * np.array([0.9, 1.0, 1.17])
     grey_lux = (300.0 + 21_000.0 * height) * np.array([0.98, 1.0, 1.03])
     sky = ((1.0 - grey) * clear_lux + grey * grey_lux) * weather.daylight + _CITY_GLOW_LUX * np.array([1.2, 1.0, 0.75])
     sun = through * clearness

@@ -47,7 +47,7 @@ def paint(material, rgb, at, normal, footprint_m, wetness):  # pragma: no cover 
             shade = 1.0 - 0.5 * max(0.0, worn - 0.55)
         elif m == PLASTER:
             stain = grain(along, z * 0.25, 7.0, 0.9, f)
-            shade = 1.0 + 0.05 * grain(x, y, z, 0.04, f) + 0.09 * grain(x, y, z, 2.3, f) + 0.07 * stain
+            shade = 1.0 + 0.05 * grain(x, y, z, 0.04, f) + 0.04 * grain(x, y, z, 2.3, f) + 0.05 * stain
         elif m == BRICK:
             shade, warm = _brick(along, z, f)
         elif m == ROOF:

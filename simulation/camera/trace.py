@@ -8,15 +8,18 @@ import numba
 import numpy as np
 
 from simulation.camera import light, sky
-from simulation.camera.facade import windows
 from simulation.camera.lamps import LUMINANCE, Lamps
 from simulation.camera.textures import CAR_PAINT, FOLIAGE, GLASS, GRASS, LAMP, RETRO, paint
+from simulation.camera.windows import window_light
 from simulation.rig import FOCAL_PX
 from simulation.scene import Hits, Scene
 
 _RETRO_CD_PER_LUX_M2 = np.float32(12.0)  # of a sign's sheeting in the light of one's own head lamps
 _LAMPS_MATTER_LUX = 2500.0  # under a brighter sky no lamp lights anything visibly
 _MIRRORED_OPEN = np.float32(0.7)  # openness of what is seen in a mirror only
+
+
+_Places = tuple[np.ndarray, np.ndarray]  # (u, v) float32 [N]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +49,27 @@ class Tracer:
         every = np.arange(0, light.HEIGHT, light.STEP)[:, None] * light.WIDTH + np.arange(0, light.WIDTH, light.STEP)
         self.openness = Openness(grid, (points[every] - self.eye).astype(np.float32), hits.normal[every])
 
+    def picture(self, hits: Hits, directions: np.ndarray, points: np.ndarray, pixels: _Places) -> np.ndarray:
+        """Luminance float32 [H·W,3] of the pixels' own rays, as :meth:`radiance`: every pixel's, row by row."""
+        self.open_where(points, hits)
+        seen = np.flatnonzero(hits.triangle >= 0)
+        facing = np.zeros(len(points), np.float32)
+        facing[seen] = self._sunlit(hits.triangle[seen], points[seen], hits.normal[seen], 0.0)
+        return self.radiance(hits, directions, points, 0.0, pixels, light.settle(facing, hits.triangle))
+
     def radiance(
         self,
         hits: Hits,
         directions: np.ndarray,
         points: np.ndarray,
         dt_s: np.ndarray | float = 0.0,
-        pixels: tuple[np.ndarray, np.ndarray] | None = None,
+        pixels: _Places | None = None,
+        facing: np.ndarray | None = None,
     ) -> np.ndarray:
         """Luminance float32 [N,3] (RGB, cd/m²) along rays that have ``hits`` at ``points`` float64 [N,3].
 
         ``pixels``: (u, v) float32 [N] of camera rays; without it the rays are mirrored ones, which mirror no further.
+        ``facing`` float32 [N]: :func:`light.sunlit`, where it is known.
         """
         out = np.empty((len(directions), 3), np.float32)
         missed, seen = np.flatnonzero(hits.triangle < 0), np.flatnonzero(hits.triangle >= 0)
@@ -66,7 +79,13 @@ class Tracer:
         points, directions = points[seen], directions[seen]
         dt_s = dt_s[seen] if isinstance(dt_s, np.ndarray) else dt_s
         colour, gloss, glow = self._surface(hits, directions, points, dt_s)
-        lux = self._light(hits, points, dt_s, None if pixels is None else (pixels[0][seen], pixels[1][seen]))
+        if facing is not None:
+            facing = facing[seen]
+        elif pixels is None:  # a mirror's pictures are dim and small: shade in them is not worth its rays
+            facing = hits.normal @ day.sun
+        else:
+            facing = self._sunlit(hits.triangle, points, hits.normal, dt_s)
+        lux = self._light(hits, points, facing, None if pixels is None else (pixels[0][seen], pixels[1][seen]))
         result = colour * lux * np.float32(1 / np.pi) + glow
         if pixels is not None:
             self._mirror(result, gloss, hits, points, directions, dt_s)
@@ -78,7 +97,7 @@ class Tracer:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Reflectance [N,3], gloss [N] and own light [N,3] (cd/m²) of what was hit."""
         scene = self.scene
-        material, label = scene.attribute("material")[hits.triangle], scene.attribute("label")[hits.triangle]
+        material = scene.attribute("material")[hits.triangle]
         rgb = scene.attribute("rgb")[hits.triangle]
         facing = np.abs(np.einsum("ij,ij->i", hits.normal, directions))
         footprint = hits.range_m / np.float32(FOCAL_PX) / np.sqrt(np.maximum(facing, np.float32(0.02)))
@@ -88,23 +107,24 @@ class Tracer:
         own = own_places(scene, hits.triangle, points, dt_s)
         colour, gloss = paint(material, rgb * rgb, own, hits.normal, footprint, np.float32(self.wetness))
         dark = bool(self.day.sky_lux[1] < _LAMPS_MATTER_LUX)
-        found = windows(label, material, points, hits.normal, dark)
-        colour[found.pane], glow[found.pane], gloss[found.pane] = found.behind, found.glow, 0.06
-        colour[found.frame] = 0.6
         if dark:
+            glow += window_light(scene, hits.triangle)
             sheet = np.flatnonzero(material == RETRO)
             lux = light.lamplight((points[sheet] - self.eye).astype(np.float32), -directions[sheet], self.headlamps)
             glow[sheet] += _RETRO_CD_PER_LUX_M2 * lux * colour[sheet]
         return colour, gloss, glow
 
-    def _light(
-        self, hits: Hits, points: np.ndarray, dt_s: np.ndarray | float, pixels: tuple[np.ndarray, np.ndarray] | None
+    def _leafy(self, triangle: np.ndarray) -> np.ndarray:
+        material = self.scene.attribute("material")[triangle]
+        return (material == FOLIAGE) | (material == GRASS)
+
+    def _sunlit(
+        self, triangle: np.ndarray, points: np.ndarray, normals: np.ndarray, dt_s: np.ndarray | float
     ) -> np.ndarray:
+        return light.sunlit(self.scene, points, normals, self._leafy(triangle), self.day, dt_s)
+
+    def _light(self, hits: Hits, points: np.ndarray, facing: np.ndarray, pixels: _Places | None) -> np.ndarray:
         day = self.day
-        material = self.scene.attribute("material")[hits.triangle]
-        leafy = (material == FOLIAGE) | (material == GRASS)
-        mirrored = pixels is None  # a mirror's pictures are dim and small: shade in them is not worth its rays
-        facing = hits.normal @ day.sun if mirrored else light.sunlit(self.scene, points, hits.normal, leafy, day, dt_s)
         near = (points - self.eye).astype(np.float32)
         if pixels is None or self.openness is None:
             open_share = np.full(len(points), _MIRRORED_OPEN)
@@ -113,6 +133,7 @@ class Tracer:
             open_share = light.open_at(
                 sky_seen.grid, sky_seen.points, sky_seen.normals, *pixels, near, hits.normal, hits.range_m
             )
+        leafy = self._leafy(hits.triangle)
         lux = light.irradiance(hits.normal, facing, open_share, leafy, day.sun_lux, day.sky_lux, day.sun[2])
         if day.sky_lux[1] < _LAMPS_MATTER_LUX:
             lux += light.lamplight(near, hits.normal, self.headlamps)
