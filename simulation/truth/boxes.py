@@ -2,6 +2,9 @@
 
 A box is upright in the LiDAR's frame (KITTI's have a heading but no roll and pitch) and holds every vertex of the body
 as it is then: so its size follows a walker's step, and grows a little where the street tilts the body.
+
+What moves right behind the vehicle is met twice, at the start of the turn and at its end, 0.1 s apart, as by any
+spinning LiDAR; its box is where one of the two has found it.
 """
 
 from __future__ import annotations

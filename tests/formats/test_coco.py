@@ -98,6 +98,7 @@ def test_cocos_evaluation_gives_full_marks_to_the_truth_and_ignores_what_is_filt
         assert scores.stats[0] == (1.0 if category == 2 else -1.0)  # -1: nothing was asked for, nothing held against it
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
 def test_masks_are_those_of_the_pictures_of_instances(drive: Path) -> None:
     (drive / "instances_2").mkdir()
     rng = np.random.default_rng(0)
