@@ -16,7 +16,7 @@ from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Scene, Solid
 from simulation.settings import Settings
 from simulation.shapes.mesh import join
-from simulation.traffic.belts import Crowd, Traffic
+from simulation.traffic import Crowd, Traffic
 from simulation.weather import draw_weather
 from simulation.world.centreline import Centreline
 from simulation.world.layout import AHEAD_M, BEHIND_M, STRETCH_M
@@ -33,7 +33,8 @@ class Street:
         self.plan = draw_plan(seed, self.settings.street)
         self.weather = draw_weather(seed, self.settings.weather, self.settings.light)
         self.line = Centreline(self.plan.bends, self.plan.hills)
-        self.traffic = Traffic(seed, self.plan, self.line, self.settings.traffic)
+        dark = self.weather.daylight < 0.7 or self.weather.visibility_m < 500.0 or self.weather.rain_mmph > 0.0
+        self.traffic = Traffic(seed, self.plan, self.line, self.settings.traffic, lights=dark)
         self._stretch = lru_cache(maxsize=16)(lambda number: Stretch(seed, self.plan, self.line, number).build())
         self._window = lru_cache(maxsize=1)(self._build_window)
 
@@ -49,7 +50,7 @@ class Street:
 
     def lidar_pose(self, t_s: float) -> np.ndarray:
         """LiDAR to street, float64 [4,4]."""
-        return self.traffic.at(t_s).ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
+        return self.traffic.ego(t_s) @ LIDAR_TO_VEHICLE
 
     def _build_window(self, number: int) -> tuple[Solid, tuple[Actor, ...]]:
         """What stands near an ego vehicle that is anywhere in stretch ``number``: built once for all those frames."""
