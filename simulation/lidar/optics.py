@@ -24,10 +24,10 @@ from simulation.shapes.materials import Material
 class Surface(NamedTuple):
     """How one material answers a pulse.
 
-    ``albedo``: remission of the average surface near by; ``spread``: standard deviation between surfaces, and
-    ``grain`` between points of one surface; ``gloss``: how much a shallow incidence weakens it; ``mirror``: share of
-    pulses that a smooth skin reflects away where they do not meet it squarely; ``clear``: share that passes through;
-    ``rough_m``: standard deviation of its depth.
+    ``albedo``: remission of the average surface near by; ``spread``: standard deviation between surfaces, ``patches``
+    between parts of one, and ``grain`` between neighbouring points; ``gloss``: how much a shallow incidence weakens it;
+    ``mirror``: share of pulses that a smooth skin reflects away where they do not meet it squarely; ``clear``: share
+    that passes through; ``rough_m``: standard deviation of its depth.
     """
 
     albedo: float
@@ -37,15 +37,16 @@ class Surface(NamedTuple):
     mirror: float = 0.0
     clear: float = 0.0
     rough_m: float = 0.005
+    patches: float = 0.0
 
 
 SURFACES: dict[Material, Surface] = {
-    Material.ASPHALT: Surface(0.260, 0.020, 0.042, gloss=0.005),
-    Material.PAINT_MARK: Surface(0.40, 0.080, 0.090, gloss=0.03),
-    Material.PAVING: Surface(0.323, 0.025, 0.040, gloss=0.005),
-    Material.GRASS: Surface(0.39, 0.020, 0.052, rough_m=0.030),
-    Material.PLASTER: Surface(0.49, 0.120, 0.055, gloss=0.02, rough_m=0.008),
-    Material.BRICK: Surface(0.42, 0.080, 0.060, gloss=0.02, rough_m=0.010),
+    Material.ASPHALT: Surface(0.260, 0.020, 0.040, gloss=0.005, patches=0.045),
+    Material.PAINT_MARK: Surface(0.40, 0.080, 0.090, gloss=0.03, patches=0.050),
+    Material.PAVING: Surface(0.323, 0.025, 0.040, gloss=0.005, patches=0.020),
+    Material.GRASS: Surface(0.39, 0.020, 0.052, rough_m=0.030, patches=0.020),
+    Material.PLASTER: Surface(0.49, 0.120, 0.055, gloss=0.02, rough_m=0.008, patches=0.030),
+    Material.BRICK: Surface(0.42, 0.080, 0.060, gloss=0.02, rough_m=0.010, patches=0.030),
     Material.ROOF: Surface(0.33, 0.060, 0.070, gloss=0.05, rough_m=0.015),
     Material.WOOD: Surface(0.36, 0.080, 0.090, gloss=0.03, rough_m=0.010),
     Material.FOLIAGE: Surface(0.375, 0.035, 0.092, rough_m=0.020),
@@ -57,12 +58,12 @@ SURFACES: dict[Material, Surface] = {
     Material.RUBBER: Surface(0.06, 0.030, 0.040, mirror=0.05),
     Material.CLOTH: Surface(0.38, 0.130, 0.090, rough_m=0.010),
     Material.SKIN: Surface(0.40, 0.040, 0.060),
-    Material.GRAVEL: Surface(0.32, 0.040, 0.060, gloss=0.03, rough_m=0.015),
-    Material.PARKING: Surface(0.310, 0.030, 0.042, gloss=0.01),
+    Material.GRAVEL: Surface(0.32, 0.040, 0.060, gloss=0.03, rough_m=0.015, patches=0.040),
+    Material.PARKING: Surface(0.310, 0.030, 0.042, gloss=0.01, patches=0.030),
     Material.LAMP: Surface(0.55, 0.300, 0.200, gloss=0.05, mirror=0.20, clear=0.05),
 }
 _TABLE = np.array([SURFACES.get(m, SURFACES[Material.METAL]) for m in Material])
-ALBEDO, SPREAD, GRAIN, GLOSS, MIRROR, CLEAR, ROUGH_M = np.ascontiguousarray(_TABLE.T)
+CLEAR = _TABLE[:, 5].copy()
 
 PIVOT = 0.36  # remission at which the lasers' curves are compared
 _PANE = 0.8  # share of the light that one way through a pane leaves
@@ -93,15 +94,19 @@ class Conditions(NamedTuple):
 
 @dataclass(frozen=True)
 class Targets:
-    """What N pulses meet. ``range_m`` float64 [N], inf where nothing; ``material`` int64 [N]; ``cosine`` of incidence,
-    ``up`` (the normal's z), ``tone`` of the surface among its like (mean 0, deviation 1), ``offset`` and
-    ``slope`` of the laser's curve: float64 [N]; ``panes`` int64 [N]: how many panes lie before it."""
+    """What N pulses meet.
+
+    ``range_m`` float64 [N], inf where nothing; ``material`` int64 [N]; ``panes`` int64 [N]: how many panes lie before
+    it; all others float64 [N]: ``cosine`` of incidence, ``up`` (the normal's z), ``tone`` of the surface among its like
+    and ``uneven``, that of the part of it (mean 0, deviation 1), ``offset`` and ``slope`` of the laser's curve.
+    """
 
     range_m: np.ndarray
     material: np.ndarray
     cosine: np.ndarray
     up: np.ndarray
     tone: np.ndarray
+    uneven: np.ndarray
     offset: np.ndarray
     slope: np.ndarray
     panes: np.ndarray
@@ -118,19 +123,21 @@ def echoes(
     n = len(targets.range_m)
     luck, noise = rng.random((n, 6), np.float32), rng.standard_normal((n, 3), np.float32)
     t = targets
-    columns = (t.range_m, t.material, t.cosine, t.up, t.tone, t.offset, t.slope, t.panes)
+    columns = (t.range_m, t.material, t.cosine, t.up, t.tone, t.uneven, t.offset, t.slope, t.panes)
     return _echoes(columns, _TABLE, conditions, luck, noise)
 
 
 @numba.njit(cache=True)
 def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
-    ranges, materials, cosines, ups, tones, offsets, slopes, panes = targets
+    ranges, materials, cosines, ups, tones, uneven, offsets, slopes, panes = targets
     n = len(ranges)
     source, measured, remission = np.zeros(n, np.uint8), np.zeros(n), np.zeros(n)
     for i in range(n):
         range_m, reading, power = ranges[i], 0.0, 0.0
         if c.min_m <= range_m < c.max_m:
-            reading, power = _surface(table[materials[i]], i, cosines, ups, tones, panes, c, range_m, luck, noise)
+            reading, power = _surface(
+                table[materials[i]], i, cosines, ups, tones, uneven, panes, c, range_m, luck, noise
+            )
         air_m, air_power = _air(c, luck[i, 2], luck[i, 3], luck[i, 4])
         if air_m < range_m and air_power > power and _noticed(air_power, air_m, c, luck[i, 5]):
             source[i], range_m, reading = AIR, air_m, 0.04 * luck[i, 0]
@@ -147,11 +154,13 @@ def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def _surface(surface, i, cosines, ups, tones, panes, c, range_m, luck, noise):  # pragma: no cover - compiled
+def _surface(surface, i, cosines, ups, tones, uneven, panes, c, range_m, luck, noise):  # pragma: no cover - compiled
     """Reading and power of one surface's echo; no power where the pulse is mirrored away."""
     spread, grain, gloss, mirror = surface[1], surface[2], surface[3], surface[4]
     cosine = max(cosines[i], 0.02)
-    albedo = surface[0] + spread * tones[i]  # below 0: so dark that it reads 0, but echoes a little all the same
+    albedo = (
+        surface[0] + spread * tones[i] + surface[7] * uneven[i]
+    )  # below 0: so dark that it reads 0, but echoes a little all the same
     lost = mirror * (1.0 - cosine**4)
     if gloss > 0.0 and ups[i] > 0.7:  # a film of water on level ground darkens it and turns it into a mirror
         albedo *= 1.0 - 0.45 * c.wetness

@@ -15,6 +15,7 @@ from errors import UserError
 SENSORS = Path(__file__).resolve().parents[2] / "configs" / "sensors"
 
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Azimuth = Annotated[float, msgspec.Meta(ge=0.0, le=360.0)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
@@ -63,14 +64,13 @@ class FittingProjection(_Part):
 
 
 class OwnVehicle(_Part):
-    """What hides the ground from the sensor: the vehicle below the line through ``outline_deg`` (azimuth, elevation).
+    """What hides the ground from the sensor: the vehicle that carries it.
 
-    Even beams see its edges ``parallax_deg`` too far clockwise, odd ones as far counter-clockwise. ``return_share`` of
-    the pulses that it stops come back, from ``depth_m`` below the sensor's origin.
+    ``hidden_deg``: per beam, the azimuths (from, to) between which pulses meet it. ``return_share`` of those come back,
+    from ``depth_m`` below the sensor's origin.
     """
 
-    outline_deg: tuple[tuple[float, float], ...]
-    parallax_deg: float
+    hidden_deg: tuple[tuple[tuple[Azimuth, Azimuth], ...], ...]
     depth_m: Positive
     return_share: Share
 
@@ -135,7 +135,6 @@ def _check(profile: Profile, path: Path) -> None:
             )
     if profile.range.min_m >= profile.range.max_m:
         raise UserError(f"{path}: range: min_m {profile.range.min_m} must be below max_m {profile.range.max_m}")
-    if profile.own_vehicle is not None:
-        azimuth = [corner[0] for corner in profile.own_vehicle.outline_deg]
-        if len(azimuth) < 2 or sorted(azimuth) != azimuth or azimuth[0] < 0.0 or azimuth[-1] >= 360.0:
-            raise UserError(f"{path}: own_vehicle.outline_deg: give two or more corners, azimuths rising from 0 to 360")
+    if profile.own_vehicle is not None and len(profile.own_vehicle.hidden_deg) != len(elevation):
+        given = len(profile.own_vehicle.hidden_deg)
+        raise UserError(f"{path}: own_vehicle.hidden_deg: {given} lists for {len(elevation)} beams; give one per beam")

@@ -14,6 +14,7 @@ from simulation.actors import Moment
 from simulation.lidar import edges
 from simulation.lidar.optics import CLEAR, NOTHING, SURFACE, Conditions, Targets, echoes
 from simulation.lidar.profile import Profile
+from simulation.lidar.texture import unevenness
 from simulation.lidar.turn import Turn, turn_of
 from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Scene
@@ -144,7 +145,9 @@ def _meet(
     cosine = np.abs(np.einsum("ij,ij->i", normal, rays))
     key = scene.attribute("object_id")[triangle] * 31 + material
     tone = 12**0.5 * (hash_unit(key) - 0.5)
-    return Targets(range_m, material, cosine, normal[:, 2].astype(float), tone.astype(float), *curve, panes), triangle
+    uneven = unevenness(starts + np.where(triangle >= 0, range_m, 0.0)[:, None] * rays)
+    up = normal[:, 2].astype(float)
+    return Targets(range_m, material, cosine, up, tone.astype(float), uneven, *curve, panes), triangle
 
 
 def _materials(scene: Scene, triangle: np.ndarray, points: np.ndarray, normal: np.ndarray) -> np.ndarray:

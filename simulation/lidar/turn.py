@@ -39,16 +39,17 @@ def turn_of(profile: Profile) -> Turn:
     offset = np.radians(_values(profile.beams, "azimuth_offset_deg"))
     azimuth = np.mod(head + offset[:, None], 2 * np.pi)
     column = np.argsort(azimuth, axis=1, kind="stable")
-    azimuth = np.take_along_axis(azimuth, column, 1).ravel()
+    azimuth = np.take_along_axis(azimuth, column, 1)
+    hidden = np.zeros(azimuth.size, bool)
+    if profile.own_vehicle is not None:
+        hidden = _hidden(profile.own_vehicle, azimuth).ravel()
+    azimuth = azimuth.ravel()
     beam = np.repeat(np.arange(beams), columns)
     elevation, height = np.radians(profile.beams.elevation_deg)[beam], _values(profile.beams, "height_m")[beam]
     level = np.cos(elevation)
     directions = np.stack([level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)], 1)
     origins = np.zeros_like(directions)
     origins[:, 2] = height
-    hidden = np.zeros(len(azimuth), bool)
-    if profile.own_vehicle is not None:
-        hidden = _hidden(profile.own_vehicle, beam, azimuth, elevation)
     column_dt = sense * head / (2 * np.pi * profile.rate_hz)
     offset, slope = (
         _values(profile.beams, "remission_offset")[beam],
@@ -61,8 +62,10 @@ def _values(beams: Beams, key: str, default: float = 0.0) -> np.ndarray:
     return np.array(getattr(beams, key) or np.full(len(beams.elevation_deg), default))
 
 
-def _hidden(vehicle: OwnVehicle, beam: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
-    """Which pulses (angles in radians) [R] are below the vehicle's outline."""
-    at, edge = np.array(vehicle.outline_deg).T
-    seen = np.degrees(azimuth) + np.where(beam % 2, -vehicle.parallax_deg, vehicle.parallax_deg)
-    return np.degrees(elevation) < np.interp(seen, at, edge, period=360.0)
+def _hidden(vehicle: OwnVehicle, azimuth: np.ndarray) -> np.ndarray:
+    """Which pulses, azimuth [B,C] (radians), meet the vehicle: bool [B,C]."""
+    hidden = np.zeros(azimuth.shape, bool)
+    for beam, spans in enumerate(np.radians(s).reshape(-1, 2) for s in vehicle.hidden_deg):
+        for first, last in spans:
+            hidden[beam] |= (azimuth[beam] >= first) & (azimuth[beam] < last)
+    return hidden

@@ -14,6 +14,7 @@ from simulation.actors import Moment
 from simulation.lidar import edges, optics
 from simulation.lidar.profile import SENSORS, load_profile, profile_names, read_profile
 from simulation.lidar.sweep import Scan, scan
+from simulation.lidar.texture import unevenness
 from simulation.lidar.turn import turn_of
 from simulation.settings import LidarSettings, Settings
 from simulation.shapes.materials import Material, hash_unit
@@ -80,8 +81,8 @@ def test_sensors_are_found_by_name() -> None:
         ("columns: 1024", "columns: [", "not a sensor profile"),
         (
             "description",
-            "own_vehicle: {outline_deg: [], parallax_deg: 0, depth_m: 1, return_share: 0}\ndescription",
-            "outline_deg",
+            "own_vehicle: {hidden_deg: [], depth_m: 1, return_share: 0}\ndescription",
+            "0 lists for 128",
         ),
     ],
 )
@@ -164,6 +165,15 @@ def test_every_material_has_its_optics() -> None:
     assert set(optics.SURFACES) == set(Material)
 
 
+def test_unevenness_is_smooth_and_of_deviation_one() -> None:
+    points = np.random.default_rng(2).uniform(-500, 500, (20_000, 3))
+    value = unevenness(points)
+    assert abs(value.mean()) < 0.03
+    assert value.std() == pytest.approx(1.0, abs=0.05)
+    assert abs(unevenness(points + 1e-4) - value).max() < 2e-3
+    np.testing.assert_array_equal(unevenness(points[::7]), value[::7])
+
+
 def facing(look: Look, x: float = 20.0) -> Mesh:
     return box((1.0, 60, 60), (x + 0.5, 0, 0), look)
 
@@ -183,11 +193,12 @@ def test_remission_follows_the_stated_formula() -> None:
     distance = np.linalg.norm(points[:, :3] - height[beam, None] * (0, 0, 1), axis=1)
     cosine = points[:, 0] / distance
     fade = profile.remission.fade_per_m2 * distance**2 * np.exp(6e-6 * distance) * (1 + surface.gloss / cosine)
-    read = surface.albedo + surface.spread * tone - fade
+    uneven = unevenness(points[:, :3] + (0, 0, rig.LIDAR_HEIGHT_M))
+    read = surface.albedo + surface.spread * tone + surface.patches * uneven - fade
     curve = np.array([profile.beams.remission_offset, profile.beams.remission_slope])[:, beam]
     expected = np.clip(0.36 + curve[0] + curve[1] * (read - 0.36), 0.0, 0.99)
     assert np.ptp(points[:, 3]) > 0.2
-    np.testing.assert_allclose(points[:, 3], expected, atol=0.0051)
+    np.testing.assert_allclose(points[:, 3], expected, atol=0.0055)
     np.testing.assert_allclose(points[:, 3], np.round(points[:, 3], 2), atol=1e-6)
 
 
