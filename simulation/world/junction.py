@@ -9,7 +9,7 @@ import numpy as np
 from simulation.shapes import objects
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, box, join, tube
-from simulation.world.ground import GRASS, PARKING, SIDEWALK, road_look
+from simulation.world.ground import GRASS, SIDEWALK, road_look
 from simulation.world.houses import draw_house
 from simulation.world.layout import KERB_M, SIDE_REACH_M, Crossing
 from simulation.world.site import Flank, Site, Trade
@@ -37,14 +37,6 @@ def arm_edge_m(crossing: Crossing) -> float:
     return crossing.half_width_m + PARKING_M + crossing.sidewalk_m
 
 
-def kerb_offset_m(crossing: Crossing, out_m: np.ndarray | float) -> np.ndarray:
-    """From the middle of the side street to its kerb, ``out_m`` beyond the edge of the main carriageway: a quarter
-    circle of ``corner_m``, then straight."""
-    radius = crossing.corner_m
-    rest = np.clip(radius - np.asarray(out_m, float), 0.0, radius)
-    return crossing.half_width_m + radius - np.sqrt(radius**2 - rest**2)
-
-
 def _rows(site: Site, crossing: Crossing, flank: Flank, from_d: float, to_d: float) -> np.ndarray:
     """Distances from the centre line at which the side street is sampled, between two of them."""
     curve = flank.road + crossing.corner_m * (1.0 - np.cos(np.linspace(0.0, math.pi / 2, _MOUTH_ROWS)))
@@ -60,10 +52,11 @@ def _end_m(site: Site, crossing: Crossing, flank: Flank) -> float:
 
 def _lay_arm(site: Site, crossing: Crossing, flank: Flank) -> None:
     d = _rows(site, crossing, flank, flank.road, _end_m(site, crossing, flank))
-    edge = kerb_offset_m(crossing, d - flank.road)
-    offset = np.stack([-edge, np.zeros_like(edge), edge], 1)
+    edge = crossing.kerb_m(d - flank.road)
+    offset = edge[:, None] * np.linspace(-1.0, 1.0, 9)
     points = np.stack([crossing.s + offset, np.broadcast_to(flank.sign * d[:, None], offset.shape), 0 * offset], 2)
-    site.pave(points, [road_look(site)] * 2, 80)
+    points[0, :, 1:] -= flank.sign * 0.03, 0.003  # under the edge of the main carriageway: no slit between the two
+    site.pave(points, [road_look(site)] * 8, 80)
 
 
 def _lay_corner(site: Site, crossing: Crossing, flank: Flank, side: int) -> None:
@@ -74,12 +67,12 @@ def _lay_corner(site: Site, crossing: Crossing, flank: Flank, side: int) -> None
     pieces = [(flank.road, flank.front, 0.0), (flank.front, strip_d, 0.0), (strip_d, end, PARKING_M if parked else 0.0)]
     for k, (from_d, to_d, parking) in enumerate(pieces):
         d = _rows(site, crossing, flank, from_d, to_d)
-        kerb = kerb_offset_m(crossing, d - flank.road)
+        kerb = crossing.kerb_m(d - flank.road)
         inner = np.minimum(kerb + parking + crossing.sidewalk_m, reach)
         if k == 0:
             inner = np.full_like(kerb, reach)  # the main street's own sidewalk goes round the corner
         columns = [(kerb, 0.0), (kerb + parking, 0.0), (kerb + parking, KERB_M), (inner, KERB_M), (reach, KERB_M)]
-        looks = [PARKING, SIDEWALK, SIDEWALK, GRASS]
+        looks = [road_look(site), SIDEWALK, SIDEWALK, GRASS]
         s = np.stack([np.broadcast_to(column, d.shape) for column, _ in columns], 1)
         z = np.broadcast_to([z for _, z in columns], s.shape).copy()
         if k > 0:
@@ -87,7 +80,7 @@ def _lay_corner(site: Site, crossing: Crossing, flank: Flank, side: int) -> None
         s, d, z = (np.concatenate([a[:1], a, a[-1:]]) for a in (s, d, z))
         z[[0, -1]] -= 0.4
         points = np.stack([crossing.s + side * s, np.broadcast_to(flank.sign * d[:, None], s.shape), z], 2)
-        site.pave(points, looks, 96 + 8 * k)
+        site.pave(points, looks, 96 + 16 * (side > 0) + 4 * k)
 
 
 def _stand_signal(site: Site, s: float, d: float, yaw: float, height_m: float) -> None:
@@ -122,7 +115,7 @@ def _park(site: Site, rng: np.random.Generator, crossing: Crossing, flank: Flank
 def _give_way(site: Site, rng: np.random.Generator, crossing: Crossing, flank: Flank, side: int) -> None:
     """The sign for traffic that comes out of the side street; on the other corner, the plate with its name."""
     d = flank.front + 0.4
-    s = crossing.s + side * (crossing.half_width_m + 0.6)
+    s = crossing.s + side * (float(crossing.kerb_m(d - 0.2 - flank.road)) + 0.6)
     if side == -flank.sign and not crossing.signals:
         site.stand(objects.sign(rng), s, flank.sign * (d + 0.3), yaw=-flank.sign * math.pi / 2)
     elif side == flank.sign:

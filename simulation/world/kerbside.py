@@ -14,10 +14,10 @@ from simulation.world.layout import KERB_M, BusStop
 from simulation.world.site import Flank, Site, Trade
 
 _PARKED: tuple[tuple[Kind, float, float], ...] = (  # kind, share, width of the strip it needs (m)
-    ("car", 0.84, 0.0),
+    ("car", 0.82, 0.0),
     ("van", 0.08, 2.2),
     ("trailer", 0.035, 2.3),
-    ("truck", 0.03, 2.4),
+    ("truck", 0.07, 2.1),
     ("motorcycle", 0.015, 0.0),
 )
 
@@ -69,12 +69,12 @@ def furnish_kerb(site: Site, flank: Flank) -> None:
 
 
 def _plant(site: Site, flank: Flank, rng: np.random.Generator) -> None:
-    avenue = site.plan.left.verge_m + site.plan.right.verge_m > 2.0 or site.district.name == "avenue"
+    avenue = site.plan.left.verge_m + site.plan.right.verge_m > 2.0 or site.district.terraced
     if not avenue or flank.side.verge_m + flank.side.sidewalk_m < 2.4:
         return
     d = flank.sign * (flank.kerb + max(flank.side.verge_m / 2, 0.7))
     for s in np.arange(site.begin_s + 3.0, site.end_s - 1.0, max(9.0, site.district.tree_m)):
-        if rng.random() < 0.7:
+        if rng.random() < 0.55:
             site.stand(objects.tree(rng, rng.uniform(6.0, 13.0), pruned=True), s, d, soft=True, z=KERB_M)
 
 

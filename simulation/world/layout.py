@@ -57,6 +57,11 @@ class Crossing:
         """Along the main street its junction reaches this far from ``s``: nobody parks nearer."""
         return self.half_width_m + self.corner_m + 4.5
 
+    def kerb_m(self, out_m: np.ndarray | float) -> np.ndarray:
+        """From the middle of the side street to its kerb, ``out_m`` beyond the edge of the main carriageway: a quarter
+        circle of ``corner_m``, then straight."""
+        return _kerb_m(self.half_width_m, self.corner_m, out_m)
+
 
 @dataclass(frozen=True)
 class Bay:
@@ -95,6 +100,11 @@ class Layout:
     bays: tuple[Bay, ...] = ()  # the other bays, where the stretch may have parked somebody
     bus_stop: BusStop | None = None
     works: Works | None = None
+
+
+def _kerb_m(half_width_m: float, radius_m: float, out_m: np.ndarray | float) -> np.ndarray:
+    rest = np.clip(radius_m - np.asarray(out_m, float), 0.0, radius_m)
+    return half_width_m + radius_m - np.sqrt(radius_m**2 - rest**2)
 
 
 def front_m(plan: Plan, side: Side) -> float:
@@ -148,7 +158,7 @@ def _draw_crossing(rng: np.random.Generator, plan: Plan, number: int) -> Crossin
     stop_s = ((s - half_width - corner) if zebra is None else zebra - ZEBRA_M / 2 - 0.8, s + half_width + corner)
     stop_d = (front_m(plan, plan.left) + 0.8, front_m(plan, plan.right) + 0.8)
     sidewalk = 0.0 if rural else rng.uniform(1.6, 2.4)
-    heads = _heads(plan, s, half_width, arms, stop_s, stop_d) if signals else ()
+    heads = _heads(plan, s, half_width, corner, arms, stop_s, stop_d) if signals else ()
     return Crossing(s, half_width, signals, zebra, stop_s, arms, corner, sidewalk, stop_d, heads)
 
 
@@ -156,16 +166,18 @@ def _heads(
     plan: Plan,
     s: float,
     half_width_m: float,
+    corner_m: float,
     arms: tuple[int, ...],
     stop_s: tuple[float, float],
     stop_d: tuple[float, float],
 ) -> tuple[Head, ...]:
     """One head on the right of each approach, just past its stop line."""
     kerb = plan.half_road_m + 0.45
-    heads = [Head(stop_s[0] + 0.6, -kerb, 0.0, 2.75, "main"), Head(stop_s[1] - 0.6, kerb, np.pi, 2.75, "main")]
+    heads = [Head(stop_s[0] + 0.3, -kerb, 0.0, 2.75, "main"), Head(stop_s[1] - 0.3, kerb, np.pi, 2.75, "main")]
     for arm in arms:  # towards the street: along -d on the left, on the side of smaller s
         d = stop_d[0] if arm > 0 else stop_d[1]
-        heads.append(Head(s - arm * (half_width_m + 0.45), arm * (d - 0.5), -arm * np.pi / 2, 2.75, "side"))
+        aside = float(_kerb_m(half_width_m, corner_m, d - 0.7 - plan.half_road_m)) + 0.45
+        heads.append(Head(s - arm * aside, arm * (d - 0.5), -arm * np.pi / 2, 2.75, "side"))
     return tuple(heads)
 
 

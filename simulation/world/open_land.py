@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from simulation.shapes import objects
+from simulation.shapes.mesh import Mesh
 from simulation.world.houses import draw_house
 from simulation.world.plan import generator
 from simulation.world.site import Flank, Site, Trade
 
 _BESIDE_ARM_M = 28.0  # within this of a side street its own houses stand
+_COARSE = 1.7
 _COVERS = ("wood", "thicket", "field", "meadow")
 
 
 def fill_open_plot(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
     """Grow what grows between two points of the street where no house stands."""
     zone = generator(site.seed, 6, site.number // 3, flank.sign)
-    shares = (0.3, 0.2, 0.3, 0.2) if site.district.name == "country" else (0.3, 0.4, 0.05, 0.25)
+    shares = (0.3, 0.2, 0.3, 0.2) if site.district.name == "country" else (0.35, 0.45, 0.05, 0.15)
     cover = _COVERS[int(zone.choice(len(_COVERS), p=shares))]
     if cover == "wood":
-        _scatter_trees(site, flank, rng, (a, b), 0.35, (0.5, 14.0), (6.0, 15.0))
-        _scatter_bushes(site, flank, rng, (a, b), 0.8, (0.0, 6.0))
+        _scatter_trees(site, flank, rng, (a, b), 0.3, (0.5, 11.0), (6.0, 15.0))
+        _scatter_bushes(site, flank, rng, (a, b), 0.8, (-0.5, 3.0))
     elif cover == "thicket":
         _scatter_trees(site, flank, rng, (a, b), 0.12, (1.0, 10.0), (4.0, 9.0))
-        _scatter_bushes(site, flank, rng, (a, b), 0.7, (0.0, 8.0))
+        _scatter_bushes(site, flank, rng, (a, b), 0.9, (0.0, 8.0))
         hedge = objects.hedge(rng, b - a - 0.4, rng.uniform(1.8, 4.0))
         site.stand(hedge, (a + b) / 2, flank.sign * (flank.line + rng.uniform(0.6, 6.0)), draped=True)
     elif cover == "meadow":
         _scatter_trees(site, flank, rng, (a, b), 0.06, (2.0, 16.0), (4.0, 10.0))
         _scatter_bushes(site, flank, rng, (a, b), 0.15, (0.0, 14.0))
-    elif rng.random() < 0.4:  # a field, with a fence or a hedgerow now and then
+    elif rng.random() < 0.6:  # a field, with a fence or a hedgerow now and then
         thing = objects.fence(rng, b - a - 0.2) if rng.random() < 0.4 else objects.hedge(rng, b - a - 0.4, 1.5)
         site.stand(thing, (a + b) / 2, flank.sign * (flank.line + 1.0), draped=True)
 
@@ -46,15 +49,22 @@ def close_view(site: Site, flank: Flank) -> None:
         if all(_is_free(site, flank, s + end, d + 13.0) for end in (-length / 2, length / 2)):
             house, depth = draw_house(rng, site.district, length)
             site.raise_house(house, s, flank.sign * d, (length, depth), flank.facing)
-    for rate, near, far in ((2.2 * min(built + 0.3, 1.0), 0.0, 8.0), (2.5, 8.0, 38.0)):
+    density = 0.4 if site.district.name == "country" else 1.0
+    for rate, near, far in ((3.5 * min(built + 0.3, 1.0), 0.0, 8.0), (3.0 * density, 8.0, 30.0)):
         for _ in range(int(rng.poisson(rate))):
             s, d = rng.uniform(site.begin_s, site.end_s), first + rng.uniform(near, far)
             if _is_free(site, flank, s, d):
-                site.stand(objects.tree(rng, rng.uniform(5.0, 14.0)), s, flank.sign * d, soft=True)
-    if built > 0.3 and rng.random() < 0.8:  # a hedge between back gardens, seen through the gaps
+                site.stand(_distant(objects.tree(rng, rng.uniform(5.0, 14.0) / _COARSE)), s, flank.sign * d, soft=True)
+    if built > 0.3 and rng.random() < 0.9:  # a hedge between back gardens, seen through the gaps
         s, d = (site.begin_s + site.end_s) / 2, first + rng.uniform(2.0, 8.0)
         if _is_free(site, flank, s, d) and site.crossing is None:
-            site.stand(objects.hedge(rng, 29.0, rng.uniform(1.5, 2.5)), s, flank.sign * d, draped=True)
+            hedge = _distant(objects.hedge(rng, 29.0 / _COARSE, rng.uniform(1.8, 3.2) / _COARSE))
+            site.stand(hedge, s, flank.sign * d, draped=True)
+
+
+def _distant(thing: Mesh) -> Mesh:
+    """``thing`` enlarged: with fewer and coarser leaves than one drawn at that size, for far away."""
+    return replace(thing, vertices=_COARSE * thing.vertices)
 
 
 def _is_free(site: Site, flank: Flank, s: float, d: float) -> bool:

@@ -29,14 +29,14 @@ class District:
 
 
 DISTRICTS = (
-    District("city", 0.88, True, (3, 6), (0.0, 1.0), 0.1, 16.0, 0.5, 16.0, (1, 1, 2)),
+    District("city", 0.88, True, (3, 6), (0.0, 2.5), 0.3, 9.0, 0.55, 16.0, (1, 1, 2)),
     District("residential", 0.8, False, (1, 3), (3.0, 7.0), 0.9, 7.0, 0.4, 40.0, (1,)),
     District("garden suburb", 0.55, False, (1, 2), (5.0, 10.0), 0.85, 4.5, 0.3, 45.0, (1,)),
-    District("avenue", 0.75, True, (2, 5), (2.0, 6.0), 0.6, 7.0, 0.35, 28.0, (2,)),
+    District("avenue", 0.75, True, (2, 5), (2.5, 7.0), 0.75, 7.0, 0.4, 28.0, (2,)),
     District("works", 0.5, False, (2, 3), (4.0, 9.0), 0.8, 14.0, 0.35, 60.0, (1, 2)),
-    District("country", 0.12, False, (1, 2), (5.0, 14.0), 0.4, 5.0, 0.05, 150.0, (1,)),
+    District("country", 0.12, False, (1, 2), (2.0, 7.0), 0.4, 5.0, 0.05, 150.0, (1,)),
 )
-_DISTRICT_SHARES = (0.14, 0.28, 0.22, 0.1, 0.08, 0.18)
+_DISTRICT_SHARES = (0.14, 0.3, 0.22, 0.1, 0.09, 0.15)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _draw_side(rng: np.random.Generator, district: District) -> Side:
     country = district.name == "country"
     return Side(
         parking_m=0.0 if country or rng.random() < 0.5 else rng.uniform(2.1, 2.6),
-        bays_marked=bool(rng.random() < 0.5),
+        bays_marked=bool(rng.random() < 0.35),
         verge_m=rng.uniform(1.2, 3.0) if country or rng.random() < 0.35 else 0.0,
         sidewalk_m=(0.0 if rng.random() < 0.5 else rng.uniform(1.4, 2.4)) if country else rng.uniform(1.8, 4.0),
         garden_m=rng.uniform(*district.garden_m),

@@ -57,7 +57,7 @@ def _build_plot(site: Site, flank: Flank, rng: np.random.Generator, a: float, b:
     else:
         fill_open_plot(site, flank, rng, a, b)
     if flank.side.garden_m > 1.5:
-        if built and district.name == "works":
+        if built and district.name == "works" and b - drive_m - a > 4.0:
             _yard(site, flank, rng, a, b - drive_m)
         else:
             _garden(site, flank, rng, a, b - drive_m)
@@ -105,19 +105,19 @@ def _garden(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: flo
     """Boundary along the sidewalk and towards the neighbour; bushes and trees between."""
     garden = flank.side.garden_m
     if b - a > 1.5 and rng.random() < site.district.boundary:
-        _fence_front(site, flank, rng, a, b, hedge=0.6)
+        _fence_front(site, flank, rng, a, b, hedge=0.75)
         across, d = garden - 1.2, flank.sign * (flank.front + garden / 2 + 0.3)
-        if across > 1.0 and rng.random() < 0.5:
-            thing = objects.hedge(rng, across, rng.uniform(0.8, 1.8)) if rng.random() < 0.6 else None
-            thing = objects.fence(rng, across) if thing is None else thing
-            site.stand(thing, b - 0.5, d, yaw=math.pi / 2, soft=False)
+        if across > 1.0 and rng.random() < 0.6:
+            hedge = rng.random() < 0.7
+            thing = objects.hedge(rng, across, rng.uniform(0.8, 2.2)) if hedge else objects.fence(rng, across)
+            site.stand(thing, b - 0.5, d, yaw=math.pi / 2)
     near, far = flank.front + 0.9, max(flank.front + 1.0, flank.line - 0.8)
-    for _ in range(int(rng.poisson((b - a) * garden / 16.0))):
+    for _ in range(int(rng.poisson((b - a) * garden / 13.0))):
         s, d = rng.uniform(a, b), rng.uniform(near, far)
-        site.stand(objects.bush(rng, rng.uniform(0.35, 1.2)), s, flank.sign * d, soft=True)
-    for _ in range(int(rng.poisson(0.35 * (b - a) / site.district.tree_m))):
+        site.stand(objects.bush(rng, rng.uniform(0.4, 1.5)), s, flank.sign * d, soft=True)
+    for _ in range(int(rng.poisson(0.6 * (b - a) / site.district.tree_m))):
         s, d = rng.uniform(a, b), rng.uniform(near, far)
-        site.stand(objects.tree(rng, rng.uniform(3.5, 9.0)), s, flank.sign * d, soft=True)
+        site.stand(objects.tree(rng, rng.uniform(3.5, 10.0)), s, flank.sign * d, soft=True)
 
 
 def _fence_front(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float, hedge: float) -> None:
@@ -129,5 +129,5 @@ def _fence_front(site: Site, flank: Flank, rng: np.random.Generator, a: float, b
         fence = objects.fence(rng, wide - 0.2)
         site.stand(fence, middle, flank.sign * (flank.front + 0.17), draped=True, slack_m=0.2)
     if roll < hedge:
-        high = rng.uniform(0.8, 2.2)
+        high = rng.uniform(0.9, 2.4)
         site.stand(objects.hedge(rng, wide - 0.8, high), middle, flank.sign * (flank.front + 0.85), draped=True)

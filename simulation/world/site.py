@@ -259,8 +259,8 @@ class Site:
             return True
         if flank.sign not in crossing.arms:
             return False
-        mouth = crossing.corner_m if at_d.min() < flank.road + crossing.corner_m else 0.0
-        return _between(at_s, crossing.s, crossing.half_width_m + mouth + 0.1)
+        kerb = float(crossing.kerb_m(max(float(at_d.min()) - flank.road, 0.0)))
+        return _between(at_s, crossing.s, kerb + 0.1)
 
 
 def _between(at_s: np.ndarray, middle_s: float, half_m: float) -> bool:
