@@ -148,3 +148,10 @@ def mirrors(state: State, x: float, y: float, z: float, size: Sequence[float], p
             pair(state.look(Material.GLASS, GLASS), (0.01, 0.8 * size[1], 0.8 * size[2]), (x - size[0] / 2, y, z)),
         ]
     )
+
+
+def seats(state: State, rows: Sequence[float], half: float, seat_z: float, top_z: float) -> Mesh:
+    """Backs of the seats at each of ``rows`` (x): what a pulse meets that comes in through a window."""
+    cloth = state.look(Material.CLOTH, (0.12, 0.12, 0.13))
+    high = top_z - seat_z
+    return join([pair(cloth, (0.14, 0.80 * half, high), (x, 0.45 * half, seat_z + high / 2)) for x in rows])

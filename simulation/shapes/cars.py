@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation.shapes.bodywork import Lines, Panes, axle, lights, mirrors, pair, plate, skin
+from simulation.shapes.bodywork import Lines, Panes, axle, lights, mirrors, pair, plate, seats, skin
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Mesh, box, join
 from simulation.shapes.palette import BLACK, pick_paint
@@ -94,6 +94,7 @@ def car(rng: np.random.Generator, state: State) -> Mesh:
             (front, 0.52 * half),
         ),
     )
+    top = waist + 0.45 * (height - waist)
     pillar, rearmost = 0.5 * (header + tail) + 0.12, tail - 0.35 * form.slant
     if not deep:
         rearmost = tail + 0.02
@@ -103,6 +104,7 @@ def car(rng: np.random.Generator, state: State) -> Mesh:
     screens = ((header, cowl), (deck, tail))
     return join(
         [
+            seats(state, (pillar - 0.2, tail + 0.15), 0.86 * half, lip + 0.25, top),
             skin(state, lines, Panes(sides, screens), paint, ((fore, radius + 0.055), (aft, radius + 0.055))),
             axle(state, fore, half - 0.015, radius, 0.19),
             axle(state, aft, half - 0.015, radius, 0.19),
@@ -177,6 +179,7 @@ def van(rng: np.random.Generator, state: State) -> Mesh:
     )
     return join(
         [
+            seats(state, (door - 0.05,), 0.9 * half, lip + 0.4, waist + 0.35),
             skin(
                 state,
                 lines,

@@ -47,11 +47,18 @@ class Model:
     ) -> Mesh:
         """Its mesh, labelled by :data:`LABELS`; the same triangles in the same order in every state.
 
-        ``phase`` 0..1 is where a walker or rider is in its step (one cycle is two steps of
-        :data:`people.STEP` x the height, or a turn of the pedals); 0 is a stance with the feet together.
+        ``phase`` 0..1 is where a walker or cyclist is in its step or turn of the pedals, which takes it ``cycle_m``
+        forward; 0 is a stance with the feet together.
         """
         state = State(LABELS[self.kind][moving], phase, braking, indicating, lights)
         return _MAKERS[self.kind](np.random.default_rng(self.seed), state)
+
+    @property
+    def cycle_m(self) -> float:
+        """How far a walker or cyclist goes while ``phase`` runs from 0 to 1, in metres; 0 for the others."""
+        if self.kind == "pedestrian":
+            return 2 * people.STEP * people.draw_figure(np.random.default_rng(self.seed), State(0)).height_m
+        return cycles.DEVELOPMENT_M if self.kind == "cyclist" else 0.0
 
 
 def draw_model(kind: Kind, rng: np.random.Generator) -> Model:

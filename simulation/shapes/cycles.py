@@ -11,6 +11,7 @@ from simulation.shapes.palette import BLACK, CLOTHS, pick, pick_paint
 from simulation.shapes.people import Figure, arm, draw_figure, head, joint, leg, torso
 from simulation.shapes.state import State
 
+DEVELOPMENT_M = 4.6  # forward on one turn of the pedals, in a middle gear
 _CRANK = np.array([-0.10, 0.0, 0.29])  # a bicycle's bottom bracket
 _CRANK_M, _SADDLE_M = 0.17, 0.96
 
@@ -40,9 +41,10 @@ def bicycle(rng: np.random.Generator, state: State) -> Mesh:
     rubber = state.look(Material.RUBBER, BLACK)
     for x in axles:
         parts.append(hoop((x, 0, radius), (0.30, radius), 0.04, rubber))
-        for angle in np.arange(6) * (np.pi / 3) + 0.2:
-            rim = (x + 0.31 * np.cos(angle), 0.0, radius + 0.31 * np.sin(angle))
-            parts.append(tube((x, 0.0, radius), rim, (0.006, 0.004), black, 3))
+        for angle in np.arange(3) * (np.pi / 3) + 0.2:
+            rim = 0.31 * np.array([np.cos(angle), 0.0, np.sin(angle)])
+            hub = np.array([x, 0.0, radius])
+            parts.append(tube(hub - rim, hub + rim, (0.005, 0.005), black, 3))  # two spokes in line
     parts += _pedals(state.phase, black)
     parts.append(box((0.04, 0.07, 0.07), (0.44, 0, 0.82), state.head_lamp()))
     parts.append(box((0.03, 0.08, 0.05), (-0.72, 0, 0.62), state.lamp((1.0, 0.07, 0.04), 0.6 if state.lights else 0.0)))

@@ -101,7 +101,8 @@ def tube(start: Sequence[float], end: Sequence[float], radii: tuple[float, float
     """A capped cone or cylinder between two points; ``radii`` at its start and end."""
     start, end = np.asarray(start, float), np.asarray(end, float)
     axis = (end - start) / np.linalg.norm(end - start)
-    across = np.cross(axis, (0.0, 0.0, 1.0) if abs(axis[2]) < 0.9 else (1.0, 0.0, 0.0))
+    # Limbs swing in the x-z plane: measured against y, their skin does not jump round them from phase to phase.
+    across = np.cross((0.0, 1.0, 0.0) if abs(axis[1]) < 0.9 else (1.0, 0.0, 0.0), axis)
     across /= np.linalg.norm(across)
     angle = np.arange(sides) * (2 * np.pi / sides)
     ring = np.outer(np.cos(angle), across) + np.outer(np.sin(angle), np.cross(axis, across))

@@ -24,7 +24,7 @@ def tree(rng: np.random.Generator, height: float, pruned: bool = False) -> Mesh:
     A ``pruned`` one stands beside a road: broad-leaved, its crown narrow and clear of the vehicles below.
     """
     if pruned:
-        return _broadleaf(rng, height, max(2.6, 0.36 * height), rng.uniform(0.17, 0.23) * height)
+        return _broadleaf(rng, height, min(max(2.6, 0.36 * height), 0.55 * height), rng.uniform(0.17, 0.23) * height)
     species = rng.choice(4, p=[0.60, 0.16, 0.10, 0.14])
     if species == 1:
         return _conifer(rng, height)
@@ -114,7 +114,7 @@ def _crown(rng: np.random.Generator, clouds: list[np.ndarray], sizes: list[tuple
     green = Look(70, Material.FOLIAGE, pick(rng, GREENS))
     area = np.array([(4 * np.pi / 3) * (a * b + b * c + a * c) for a, b, c in np.maximum(sizes, 0.15)])
     size_m = float(np.clip(0.047 * np.sqrt(area.sum()), 0.22, 0.60))
-    count = np.maximum((min(_MOST_LEAVES, 1.6 * area.sum() / size_m**2) * area / area.sum()).astype(int), 8)
+    count = np.maximum((min(_MOST_LEAVES, 1.0 * area.sum() / size_m**2) * area / area.sum()).astype(int), 8)
     centres = [
         cloud + _in_ball(rng, n, 0.5) * np.maximum(size, 0.15)
         for cloud, size, n in zip(clouds, sizes, count, strict=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from errors import UserError
 from simulation import scene
 from simulation.shapes.materials import Material
-from simulation.shapes.mesh import Look, box, frustum, join, leaves, plates, surface, tube
+from simulation.shapes.mesh import Look, leaves
 from simulation.street import Street
 from simulation.world.centreline import Centreline, turn
 from simulation.world.plan import draw_plan
@@ -84,44 +84,6 @@ def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch, kind
     monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
     with pytest.raises(UserError, match=r"apt-get install libusb-1\.0-0"):
         scene.import_open3d()
-
-
-@pytest.mark.parametrize(
-    "solid",
-    [
-        box((2, 3, 4), (1, 2, 3), LOOK),
-        frustum((-1, 1, -2, 2), (-0.5, 0.5, -1, 1), (0, 2), LOOK),
-        tube((0, 0, 0), (1, 2, 3), (0.5, 0.2), LOOK),
-    ],
-)
-def test_solids_are_closed(solid) -> None:
-    """Every edge belongs to exactly two triangles."""
-    edges = np.sort(np.concatenate([solid.triangles[:, [i, j]] for i, j in ((0, 1), (1, 2), (2, 0))]), axis=1)
-    _, counts = np.unique(edges, axis=0, return_counts=True)
-    assert (counts == 2).all()
-
-
-def test_joined_meshes_keep_shapes_and_owners() -> None:
-    parts = [box((1, 1, 1), (0, 0, 0), LOOK).owned(5, 6), box((2, 2, 2), (9, 0, 0), LOOK).placed(0, 1, 0, 0.3).owned(7)]
-    both = join(parts)
-    np.testing.assert_array_equal(
-        both.vertices[both.triangles], np.concatenate([p.vertices[p.triangles] for p in parts])
-    )
-    assert both.object_id.tolist() == [5] * 12 + [7] * 12
-    assert both.instance.tolist() == [6] * 12 + [0] * 12
-    assert len(join([]).triangles) == 0
-
-
-def area(mesh) -> float:
-    a, b, c = np.moveaxis(mesh.vertices[mesh.triangles], 1, 0)
-    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
-
-
-def test_flat_pieces_have_their_area() -> None:
-    square = np.array([[0, 0, 0], [2, 0, 0], [2, 0, 3], [0, 0, 3]], float)
-    assert area(plates(np.stack([square, square + 9]), LOOK)) == pytest.approx(12.0)
-    grid = np.stack(np.meshgrid(np.arange(4.0), np.arange(3.0), [0.0]), -1).reshape(3, 4, 3)
-    assert area(surface(grid, [LOOK] * 3)) == pytest.approx(6.0)
 
 
 @settings(max_examples=25, deadline=None)
