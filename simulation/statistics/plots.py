@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _REAL, _SIMULATED = "#1f2933", "#d1495b"
 _SHEETS = {
-    "rings.png": ("ring_points", "ring_range", "ring_remission", "empty_rows_2048", "empty_rows_512", "class_holes"),
+    "rings.png": ("ring_points", "ring_range", "ring_remission", "empty_rows_2048", "empty_rows_512"),
     "scans.png": ("range", "remission", "incidence", "height", "step", "turn", "remission_range",
                   "remission_incidence", "road_remission_range"),
     "remission.png": tuple(f"remission/{name}" for name in CLASSES[1:]),

@@ -91,7 +91,7 @@ LIDAR: dict[str, Quantity] = {
 LABELLED: dict[str, Quantity] = {
     "classes": Quantity("shares of classes, within 50 m", "shares", "bits", np.arange(len(CLASSES) + 1) - 0.5),
     "class_holes": Quantity("pulses lost one by one on a surface, by class", "profile", "%",
-                            np.arange(len(CLASSES) + 1) - 0.5, "class, from unlabelled (0) to traffic-sign (19)"),
+                            np.arange(len(CLASSES) + 1) - 0.5),
     "unlabelled": _number("points without a class of the 19, within 50 m", "%"),
     "outlier": _number("points labelled outlier, within 50 m", "%"),
     "sensor_height": _number("height of the LiDAR above the plane through the road within 15 m", "m"),

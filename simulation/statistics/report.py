@@ -131,15 +131,20 @@ def _measure(quantity: Quantity, row: Row) -> str:
 
 
 def _classes(report: Report) -> str:
-    """Shares of all points beside those of the whole SemanticKITTI training set, which its label table states."""
-    row, whole = report.rows["classes"], load_label_table().frequencies
+    """Shares of points beside those of the whole SemanticKITTI training set, which its label table states."""
+    whole = load_label_table().frequencies
+    real, simulated, *holes = (
+        np.full(len(CLASSES), np.nan) if value is None else value
+        for name in ("classes", "class_holes")
+        for value in (report.rows[name].real, report.rows[name].simulated)
+    )
     lines = []
     for k, name in enumerate(CLASSES):
-        simulated = float(row.simulated[k]) if row.simulated is not None else float("nan")
-        real = float(row.real[k]) if row.real is not None else float("nan")
-        times = simulated / whole[k] if whole[k] else float("nan")
-        lines.append([name, *(f"{100 * share:.3f}" for share in (whole[k], real, simulated)), _number(times, 2)])
-    head = ["class", "training set, %", "real here, %", "simulated, %", "simulated / training set"]
+        shares = (f"{100 * share:.3f}" if np.isfinite(share) else "–" for share in (whole[k], real[k], simulated[k]))
+        times = simulated[k] / whole[k] if whole[k] else float("nan")
+        lines.append([name, *shares, _number(times, 2), *(_number(share[k], 2) for share in holes)])
+    head = ["class", "training set, %", "real here, %", "simulated, %", "simulated / training set",
+            "pulses lost one by one, real, %", "simulated, %"]  # fmt: skip
     return _table(head, lines)
 
 
