@@ -13,7 +13,7 @@ from simulation.preview.boxes import EDGES, corners, kind_colors
 from simulation.preview.drive_files import FrameFiles
 from viewing.camera_view import Box, camera_view
 from viewing.range_view import label_picture, strip
-from viewing.style import BACKGROUND, MUTED, PANEL, TEXT, blank, palette, put_text, shorten
+from viewing.style import BACKGROUND, MUTED, PANEL, TEXT, blank, palette, put_text, shorten, text_width
 
 WIDTH, HEIGHT = 1600, 920
 _GAP, _HEADER, _STRIP, _ACTIONS = 6, 34, 84, 70
@@ -45,7 +45,8 @@ def draw(frame: FrameFiles) -> np.ndarray:
     top += _UPPER + _GAP
     for picture, name in zip(_strips(frame, colors), ("class", "remission"), strict=True):
         _paste(canvas, picture, _GAP, top)
-        put_text(canvas, name, (_GAP + 6, top + 15), 9, TEXT)
+        cv2.rectangle(canvas, (_GAP, top), (_GAP + 12 + text_width(name, 9), top + 18), PANEL, cv2.FILLED)
+        put_text(canvas, name, (_GAP + 6, top + 13), 9, TEXT)
         top += _STRIP + _GAP
     _actions(canvas, frame, top)
     return canvas
