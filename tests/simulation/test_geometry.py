@@ -149,7 +149,7 @@ def test_poses_align_scans(drive: tuple[Path, int]) -> None:
         assert np.linalg.norm(turn) < 0.002
         for axis in np.eye(3):  # and a pose that is wrong by 5 cm would be found out
             _, back = correction(*matched(still, later + 0.05 * axis, rng))
-            assert np.linalg.norm(back) > 0.03
+            assert -0.065 < back @ axis < -0.035
 
 
 def correction(points: np.ndarray, normals: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -165,9 +165,12 @@ def near(folder: Path, frame: int) -> np.ndarray:
 
 
 def matched(
-    still: np.ndarray, carried: np.ndarray, rng: np.random.Generator, samples: int = 1500
+    still: np.ndarray, carried: np.ndarray, rng: np.random.Generator, samples: int = 2500
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some of the ``carried`` points, and the normals of, and signed distances to, the planes of ``still`` there."""
+    """Some of the ``carried`` points, and the normals of, and signed distances to, the planes of ``still`` there.
+
+    A point 15 cm off lies on something else.
+    """
     chosen = carried[rng.permutation(len(carried))[:samples]]
     still = still[np.argsort(still[:, 0])]
     points, normals, offsets = [], [], []
@@ -178,8 +181,9 @@ def matched(
             continue
         centre = around.mean(0)
         spread, axes = np.linalg.eigh(np.cov((around - centre).T))
-        if spread[0] < 0.03**2 and spread[1] > 0.12**2:  # a plane, and not a line of one ring
+        offset = axes[:, 0] @ (centre - point)
+        if spread[0] < 0.03**2 and spread[1] > 0.12**2 and abs(offset) < 0.15:  # a plane, not a line of one ring
             points.append(point)
             normals.append(axes[:, 0])
-            offsets.append(axes[:, 0] @ (centre - point))
+            offsets.append(offset)
     return np.array(points), np.array(normals), np.array(offsets)
