@@ -3,9 +3,9 @@
 A calibrated HDL-64E reads nearly the same remission from a surface at 5 and at 20 m and from any side; fitted to
 KITTI's scans, what it reads is
 
-    albedo - fade · range² · (1 + gloss / cos(incidence)) + noise,     cut to 0 .. 0.99
+    c(albedo) - fade · range² · (1 + gloss / cos(incidence)) + noise,     cut to 0 .. 0.99
 
-bent a little by each laser's own curve; so weak echoes still give a point, of remission 0. Whether there is an echo
+with a line c of each laser's own; so weak echoes still give a point, of remission 0. Whether there is an echo
 at all follows the LiDAR equation: power goes as albedo · cos(incidence) / range², in fog also as
 exp(-2 · extinction · range).
 """
@@ -53,7 +53,7 @@ SURFACES: dict[Material, Surface] = {
     Material.BARK: Surface(0.39, 0.060, 0.120, rough_m=0.012),
     Material.METAL: Surface(0.27, 0.190, 0.110, gloss=0.10, mirror=0.15),
     Material.RETRO: Surface(0.60, 0.350, 0.150),
-    Material.CAR_PAINT: Surface(0.17, 0.200, 0.070, gloss=0.10, mirror=0.25),
+    Material.CAR_PAINT: Surface(0.16, 0.260, 0.070, gloss=0.10, mirror=0.25),
     Material.GLASS: Surface(0.03, 0.020, 0.050, gloss=0.10, mirror=0.80, clear=0.45),
     Material.RUBBER: Surface(0.06, 0.030, 0.040, mirror=0.05),
     Material.CLOTH: Surface(0.38, 0.130, 0.090, rough_m=0.010),
@@ -136,7 +136,19 @@ def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
         range_m, reading, power = ranges[i], 0.0, 0.0
         if c.min_m <= range_m < c.max_m:
             reading, power = _surface(
-                table[materials[i]], i, cosines, ups, tones, uneven, panes, c, range_m, luck, noise
+                table[materials[i]],
+                i,
+                cosines,
+                ups,
+                tones,
+                uneven,
+                offsets[i],
+                slopes[i],
+                panes,
+                c,
+                range_m,
+                luck,
+                noise,
             )
         air_m, air_power = _air(c, luck[i, 2], luck[i, 3], luck[i, 4])
         if air_m < range_m and air_power > power and _noticed(air_power, air_m, c, luck[i, 5]):
@@ -144,7 +156,6 @@ def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
         elif _noticed(power, range_m, c, luck[i, 5]):
             source[i] = SURFACE
             range_m += c.noise_m * noise[i, 1] + c.grain * table[materials[i], 6] * noise[i, 2]
-            reading = PIVOT + offsets[i] + slopes[i] * (reading - PIVOT)
         else:
             continue
         measured[i] = c.resolution_m * round(range_m / c.resolution_m)
@@ -154,7 +165,9 @@ def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def _surface(surface, i, cosines, ups, tones, uneven, panes, c, range_m, luck, noise):  # pragma: no cover - compiled
+def _surface(
+    surface, i, cosines, ups, tones, uneven, offset, slope, panes, c, range_m, luck, noise
+):  # pragma: no cover - compiled
     """Reading and power of one surface's echo; no power where the pulse is mirrored away."""
     spread, grain, gloss, mirror = surface[1], surface[2], surface[3], surface[4]
     cosine = max(cosines[i], 0.02)
@@ -172,7 +185,8 @@ def _surface(surface, i, cosines, ups, tones, uneven, panes, c, range_m, luck, n
     power = max(albedo, 0.02) * cosine / range_m**2 * air * through
     fade = c.fade_per_m2 * range_m**2 / air * (1.0 + gloss / cosine)
     grain *= c.grain * min(max(albedo / surface[0], 0.0), 1.0)  # what is darker than its like has less of it
-    return albedo * through - fade + grain * noise[i, 0], power
+    reading = PIVOT + offset + slope * (albedo * through - PIVOT)
+    return reading - fade + grain * noise[i, 0], power
 
 
 @numba.njit(cache=True)

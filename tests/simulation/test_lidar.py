@@ -194,9 +194,9 @@ def test_remission_follows_the_stated_formula() -> None:
     cosine = points[:, 0] / distance
     fade = profile.remission.fade_per_m2 * distance**2 * np.exp(6e-6 * distance) * (1 + surface.gloss / cosine)
     uneven = unevenness(points[:, :3] + (0, 0, rig.LIDAR_HEIGHT_M))
-    read = surface.albedo + surface.spread * tone + surface.patches * uneven - fade
+    read = surface.albedo + surface.spread * tone + surface.patches * uneven
     curve = np.array([profile.beams.remission_offset, profile.beams.remission_slope])[:, beam]
-    expected = np.clip(0.36 + curve[0] + curve[1] * (read - 0.36), 0.0, 0.99)
+    expected = np.clip(0.36 + curve[0] + curve[1] * (read - 0.36) - fade, 0.0, 0.99)
     assert np.ptp(points[:, 3]) > 0.2
     np.testing.assert_allclose(points[:, 3], expected, atol=0.0055)
     np.testing.assert_allclose(points[:, 3], np.round(points[:, 3], 2), atol=1e-6)
