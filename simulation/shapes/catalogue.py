@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulation.actors import LABELS, Kind
-from simulation.shapes import cars, cycles, heavies, people
+from simulation.shapes import buses, cars, cycles, people, trailers, trucks
 from simulation.shapes.mesh import Mesh
 from simulation.shapes.state import Indicator, State
 
@@ -18,9 +18,9 @@ __all__ = ["Indicator", "Model", "draw_model"]
 _MAKERS: dict[Kind, Callable[[np.random.Generator, State], Mesh]] = {
     "car": cars.car,
     "van": cars.van,
-    "truck": heavies.truck,
-    "bus": heavies.bus,
-    "trailer": heavies.trailer,
+    "truck": trucks.truck,
+    "bus": buses.bus,
+    "trailer": trailers.trailer,
     "bicycle": cycles.bicycle,
     "motorcycle": cycles.motorcycle,
     "pedestrian": people.pedestrian,

@@ -4,7 +4,6 @@ Every function returns a mesh with its origin on the ground under its middle (a 
 What counts, and can change its state, is drawn from :mod:`simulation.shapes.catalogue`.
 """
 
-from simulation.shapes import catalogue
 from simulation.shapes.buildings import house, shed
 from simulation.shapes.fences import fence
 from simulation.shapes.furniture import barrier, clutter, cone, lamp, shelter, signal_head
@@ -15,12 +14,3 @@ __all__ = [
     "barrier", "bush", "clutter", "cone", "fence", "hedge", "house", "lamp", "shed", "shelter", "sign", "signal_head",
     "tree",
 ]  # fmt: skip
-
-
-def _draw(kind):  # for the belts of traffic, until they are gone
-    return lambda rng, moving=False: catalogue.draw_model(kind, rng).mesh(moving=moving)
-
-
-car, truck, bus, motorcyclist, pedestrian, cyclist = map(
-    _draw, ("car", "truck", "bus", "motorcyclist", "pedestrian", "cyclist")
-)
