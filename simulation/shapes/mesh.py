@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -100,17 +101,28 @@ def box(size: Sequence[float], centre: Sequence[float], look: Look) -> Mesh:
 def tube(start: Sequence[float], end: Sequence[float], radii: tuple[float, float], look: Look, sides: int = 8) -> Mesh:
     """A capped cone or cylinder between two points; ``radii`` at its start and end."""
     start, end = np.asarray(start, float), np.asarray(end, float)
-    axis = (end - start) / np.linalg.norm(end - start)
+    axis = (end - start) / math.dist(start, end)
     # Limbs swing in the x-z plane: measured against y, their skin does not jump round them from phase to phase.
-    across = np.cross((0.0, 1.0, 0.0) if abs(axis[1]) < 0.9 else (1.0, 0.0, 0.0), axis)
-    across /= np.linalg.norm(across)
+    across = _cross((0.0, 1.0, 0.0) if abs(axis[1]) < 0.9 else (1.0, 0.0, 0.0), axis)
+    across /= math.hypot(*across)
+    circle, faces = _tube_faces(sides)
+    ring = circle @ np.stack([across, _cross(axis, across)])
+    return mesh(np.concatenate([start + radii[0] * ring, end + radii[1] * ring, [start, end]]), faces, look)
+
+
+@lru_cache(maxsize=32)
+def _tube_faces(sides: int) -> tuple[np.ndarray, np.ndarray]:
+    """The unit circle [sides,2] and the triangles of a tube with that many sides."""
     angle = np.arange(sides) * (2 * np.pi / sides)
-    ring = np.outer(np.cos(angle), across) + np.outer(np.sin(angle), np.cross(axis, across))
-    vertices = np.concatenate([start + radii[0] * ring, end + radii[1] * ring, [start, end]])
     i, j = np.arange(sides), (np.arange(sides) + 1) % sides
     first, last = np.full(sides, 2 * sides), np.full(sides, 2 * sides + 1)
     faces = [(i, j, sides + j), (i, sides + j, sides + i), (j, i, first), (sides + i, sides + j, last)]
-    return mesh(vertices, np.concatenate([np.stack(f, 1) for f in faces]), look)
+    return np.stack([np.cos(angle), np.sin(angle)], 1), np.concatenate([np.stack(f, 1) for f in faces])
+
+
+def _cross(a: Sequence[float], b: Sequence[float]) -> np.ndarray:
+    """The cross product of two vectors; for single ones NumPy's own takes ten times as long."""
+    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
 def loft(rings: np.ndarray, looks: Sequence[Look], which: np.ndarray | int = 0) -> Mesh:
