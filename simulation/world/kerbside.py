@@ -16,7 +16,7 @@ from simulation.world.site import Flank, Site, Trade
 _PARKED: tuple[tuple[Kind, float, float], ...] = (  # kind, share, width of the strip it needs (m)
     ("car", 0.82, 0.0),
     ("van", 0.08, 2.2),
-    ("trailer", 0.035, 2.3),
+    ("trailer", 0.06, 2.2),
     ("truck", 0.07, 2.1),
     ("motorcycle", 0.015, 0.0),
 )

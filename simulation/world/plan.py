@@ -36,7 +36,7 @@ DISTRICTS = (
     District("works", 0.5, False, (2, 3), (4.0, 9.0), 0.8, 14.0, 0.35, 60.0, (1, 2)),
     District("country", 0.12, False, (1, 2), (2.0, 7.0), 0.4, 5.0, 0.05, 150.0, (1,)),
 )
-_DISTRICT_SHARES = (0.14, 0.3, 0.22, 0.1, 0.09, 0.15)
+_DISTRICT_SHARES = (0.14, 0.29, 0.2, 0.11, 0.1, 0.16)
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,7 @@ def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
     """The street of ``seed``. :class:`UserError` where ``settings`` names a district that there is not."""
     settings = settings or StreetSettings()
     rng = generator(seed, 0, 0)
-    district = DISTRICTS[int(rng.choice(len(DISTRICTS), p=_DISTRICT_SHARES))]
-    if settings.district is not None:
-        district = _district(settings.district)
+    district = _fall_on(seed) if settings.district is None else _district(settings.district)
     lanes = int(rng.choice(district.lanes))
     left, right = _draw_side(rng, district), _draw_side(rng, district)
     return Plan(
@@ -117,6 +115,13 @@ def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
         traffic_m=rng.uniform(30.0, 80.0),
         road_shade=rng.uniform(0.8, 1.25),
     )
+
+
+def _fall_on(seed: int) -> District:
+    """The district of a seed. Seeds that follow each other are spread evenly over all of them: by the fractional parts
+    of seed times the golden ratio (Fibonacci hashing, Knuth, *The Art of Computer Programming* 3, 6.4)."""
+    spread = ((seed * 11400714819323198485 + 0x5000000000000000) % 2**64) / 2**64
+    return DISTRICTS[min(int(np.searchsorted(np.cumsum(_DISTRICT_SHARES), spread)), len(DISTRICTS) - 1)]
 
 
 def _district(name: str) -> District:
