@@ -5,16 +5,13 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from errors import UserError
 from simulation import scene
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, leaves
 from simulation.street import Street
-from simulation.world.centreline import Centreline, turn
-from simulation.world.plan import draw_plan
+from simulation.world.centreline import turn
 
 LOOK = Look(40, Material.ASPHALT, (0.5, 0.5, 0.5))
 
@@ -84,25 +81,6 @@ def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch, kind
     monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
     with pytest.raises(UserError, match=r"apt-get install libusb-1\.0-0"):
         scene.import_open3d()
-
-
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), s=st.floats(-300, 3000))
-def test_the_centre_line_is_measured_by_arc_length(seed: int, s: float) -> None:
-    line = Centreline(draw_plan(seed).bends)
-    way = np.linspace(s, s + 20.0, 200)
-    x, y = line.at(way)
-    assert np.hypot(np.diff(x), np.diff(y)).sum() == pytest.approx(20.0, rel=2e-3)
-    left_x, left_y = line.at(s, 3.0)
-    heading = float(line.heading(s))
-    offset = np.array([left_x - x[0], left_y - y[0]])
-    np.testing.assert_allclose(offset, 3.0 * np.array([-math.sin(heading), math.cos(heading)]), atol=1e-6)
-
-
-def test_a_longer_table_does_not_move_the_line() -> None:
-    short, long = (Centreline(draw_plan(3).bends) for _ in range(2))
-    long.at(20_000.0)
-    np.testing.assert_array_equal(short.at(np.arange(900.0)), long.at(np.arange(900.0)))
 
 
 def test_road_users_move_and_keep_clear_of_the_ego_vehicle() -> None:
