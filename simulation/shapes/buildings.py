@@ -46,7 +46,7 @@ def house(rng: np.random.Generator, size: tuple[float, float, float], flat: bool
     )
     front = draw_windows(rng, length, height, storeys, door=True, shop=storeys >= 3 and rng.random() < 0.35)
     back = draw_windows(rng, length, height, storeys, door=False, shop=False)
-    ends = [draw_windows(rng, depth, height, storeys, door=False, shop=False, share=0.35) for _ in range(2)]
+    ends = [draw_windows(rng, depth, height, storeys, door=False, shop=False, share=0.5) for _ in range(2)]
     parts = [
         _wall(style, front, 0.0, 0.0, 0.0),
         _wall(style, back, 0.0, depth, np.pi),

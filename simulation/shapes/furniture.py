@@ -12,6 +12,7 @@ import numpy as np
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, Mesh, box, frustum, join, tube
 from simulation.shapes.palette import BLACK, RGB, pick
+from simulation.shapes.plants import bush
 
 Signal = Literal["red", "amber", "green", "off"]
 _LENSES: tuple[tuple[str, float, RGB], ...] = (
@@ -146,8 +147,6 @@ def _hydrant(rng: np.random.Generator) -> Mesh:
 
 
 def _planter(rng: np.random.Generator) -> Mesh:
-    from simulation.shapes.plants import bush
-
     stone = Look(99, Material.PLASTER, (0.55, 0.53, 0.5))
     side = rng.uniform(0.45, 0.7)
     tub = frustum((-side, side, -0.4, 0.4), (-1.1 * side, 1.1 * side, -0.45, 0.45), (0.0, 0.55), stone)

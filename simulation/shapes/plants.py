@@ -15,7 +15,7 @@ from simulation.shapes.palette import GREENS, RGB, pick
 
 _BARKS: tuple[RGB, ...] = ((0.30, 0.24, 0.18), (0.36, 0.32, 0.27), (0.24, 0.20, 0.17))
 _BIRCH: RGB = (0.78, 0.76, 0.72)
-_MOST_LEAVES = 720
+_MOST_LEAVES = 700
 
 
 def tree(rng: np.random.Generator, height: float, pruned: bool = False) -> Mesh:
@@ -113,7 +113,7 @@ def _crown(rng: np.random.Generator, clouds: list[np.ndarray], sizes: list[tuple
     """Leaves in ellipsoids, most of them near the skin; as many as the crown needs to be half transparent."""
     green = Look(70, Material.FOLIAGE, pick(rng, GREENS))
     area = np.array([(4 * np.pi / 3) * (a * b + b * c + a * c) for a, b, c in np.maximum(sizes, 0.15)])
-    size_m = float(np.clip(0.047 * np.sqrt(area.sum()), 0.22, 0.60))
+    size_m = float(np.clip(0.037 * np.sqrt(area.sum()), 0.19, 0.55))
     count = np.maximum((min(_MOST_LEAVES, 1.0 * area.sum() / size_m**2) * area / area.sum()).astype(int), 8)
     centres = [
         cloud + _in_ball(rng, n, 0.5) * np.maximum(size, 0.15)

@@ -204,7 +204,7 @@ def test_trees_have_their_height_and_let_part_of_a_beam_through(height: float, p
     passed = []
     for seed in range(8):
         tree = plants.tree(np.random.default_rng(seed), height, pruned)
-        assert len(tree.triangles) <= 950
+        assert len(tree.triangles) <= 900
         assert 0.75 * height < tree.vertices[:, 2].max() < 1.15 * height
         assert set(tree.label) == {70, 71}
         trunk = tree.vertices[tree.triangles[tree.label == 71]]
@@ -295,6 +295,29 @@ def test_furniture_stands_on_the_ground(name: str) -> None:
             assert faces[..., 2].min() > 1.3
         if name == "lamp":
             assert Material.LAMP in thing.material
+
+
+@pytest.mark.parametrize(
+    ("thing", "size"),
+    [
+        (furniture.barrier(1.5), (1.5, 0.5, 0.995)),
+        (furniture.cone(), (0.38, 0.38, 0.75)),
+        (furniture.shelter(), (4.2, 1.4, 2.45)),
+    ],
+)
+def test_roadworks_and_shelters_have_their_size(thing: Mesh, size: tuple[float, float, float]) -> None:
+    np.testing.assert_allclose(np.ptp(thing.vertices, 0), size, atol=0.03)
+    assert thing.vertices[:, 2].min() == pytest.approx(0.0, abs=1e-9)
+    assert open_edges(thing) == 0
+
+
+def test_a_shed_stands_behind_its_front() -> None:
+    for seed in range(10):
+        shed = objects.shed(np.random.default_rng(seed))
+        assert set(shed.label) == {50}
+        assert open_edges(shed) == 0
+        assert shed.vertices[:, 1].min() > -0.3
+        assert 2.0 < shed.vertices[:, 2].max() < 2.7
 
 
 @settings(max_examples=20, deadline=None)
