@@ -28,14 +28,15 @@ _SATURATION = 0.8  # of the colour matrix
 def shutter(luminance: np.ndarray, settings: CameraSettings) -> tuple[float, float]:
     """Exposure time (s) and gain for a picture whose pixels have ``luminance`` float32 [H,W] (cd/m²).
 
-    Metered on the picture's lower two thirds, so the sky burns out rather than the street sink into black.
+    Metered on the picture's lower two thirds, so the sky burns out rather than the street sink into black. A
+    ``settings.exposure_s`` of 0 freezes what moves; the light is then that of the metered time.
     """
     street = np.minimum(luminance[len(luminance) // 3 :: 3, ::3], 4.0e4)
     typical = float(np.exp(np.log(street + 1e-3).mean(dtype=np.float64)))
     wanted = max(_TYPICAL / typical, _MEAN / float(street.mean(dtype=np.float64) + 1e-3)) / _SPEED
     longest = _LONGEST_DAY_S if typical > _DARK_CD else _LONGEST_NIGHT_S
-    time_s = min(wanted, longest) if settings.exposure_s is None else settings.exposure_s
-    gain = min(max(wanted / max(time_s, 1e-6), 1.0), _HIGHEST_GAIN) if settings.exposure_s is None or time_s else 1.0
+    time_s = settings.exposure_s or min(wanted, longest)
+    gain = min(max(wanted / time_s, 1.0), _HIGHEST_GAIN)
     return time_s, gain
 
 

@@ -16,7 +16,7 @@ _SUN_RADIUS = 0.0047  # angular, radians: why shadows are softer the farther the
 _OFF_M = np.float32(0.015)  # rays leave a surface from just above it
 _FAINT_LUX = 20.0  # a sun weaker than this casts no visible shadow
 STEP = 4  # pixels between the places where the sky's visibility is measured
-_REACH_M = 4.0  # what is farther away than this hides no sky
+REACH_M = 4.0  # what is farther away than this hides no sky
 _LOOKS = 7  # rays from each of those places
 
 
@@ -115,9 +115,9 @@ def _looks(normals, turns, count):  # pragma: no cover - compiled
             sign = 1.0 if nz >= 0.0 else -1.0  # a frame round the normal: Duff et al., JCGT 2017
             a = -1.0 / (sign + nz)
             b = nx * ny * a
-            out[n, k, 0] = _REACH_M * (x * (1.0 + sign * nx * nx * a) + y * b + w * nx)
-            out[n, k, 1] = _REACH_M * (x * sign * b + y * (sign + ny * ny * a) + w * ny)
-            out[n, k, 2] = _REACH_M * (-x * sign * nx - y * ny + w * nz)
+            out[n, k, 0] = REACH_M * (x * (1.0 + sign * nx * nx * a) + y * b + w * nx)
+            out[n, k, 1] = REACH_M * (x * sign * b + y * (sign + ny * ny * a) + w * ny)
+            out[n, k, 2] = REACH_M * (-x * sign * nx - y * ny + w * nz)
     return out
 
 

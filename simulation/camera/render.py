@@ -48,7 +48,7 @@ def render(
     grid = luminance.reshape(HEIGHT, WIDTH, 3)
     time_s, gain = film.shutter(grid[..., 1], settings)
     view = _View(tracer, moment, camera, hits, points)
-    view.expose(luminance, time_s if settings.blur else 0.0)
+    view.expose(luminance, 0.0 if settings.exposure_s == 0.0 or not settings.blur else time_s)
     if weather.rain_mmph > 0.0:
         rainfall(grid, weather.rain_mmph, time_s, day, rng)
     return Picture(film.develop(grid, time_s, gain, day, settings.noise, rng), hits)

@@ -70,9 +70,9 @@ def radiance(directions, sun, sun_lux, sky_lux, overcast, air, extinction):  # p
         for c in range(3):
             sky = sky_lux[c] / np.pi * shape
             if c == 2:
-                sky *= 1.0 + 0.25 * up
+                sky *= 1.12 + 0.2 * up
             elif c == 0:
-                sky *= 1.0 - 0.45 * up + 0.25 * np.exp(-8.0 * up)
+                sky *= 0.72 - 0.3 * up + 0.3 * np.exp(-8.0 * up)
             clear = sky + sun_lux[c] / 30.0 * glow
             white = (sky_lux[c] * dome + 0.55 * sun_lux[c] * (0.35 + 0.65 * max(sun[2], 0.1))) / np.pi
             value = (1.0 - cover) * clear + cover * white * (1.0 - 0.35 * thick)

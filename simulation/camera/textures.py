@@ -17,7 +17,7 @@ METAL, RETRO, CAR_PAINT, GLASS, RUBBER, CLOTH, SKIN, GRAVEL, PARKING, LAMP = (in
 
 
 @numba.njit(cache=True)
-def paint(material, rgb, at, normal, footprint_m, wetness):  # pragma: no cover - compiled
+def paint(material, rgb, at, normal, footprint_m, wetness):  # pragma: no cover - compiled # noqa: PLR0912, PLR0915
     """Colour and gloss of N surface points.
 
     ``material`` uint8 [N], ``rgb`` float32 [N,3] linear reflectance, ``at`` float64 [N,3] metres, ``normal`` float32
@@ -85,7 +85,7 @@ def paint(material, rgb, at, normal, footprint_m, wetness):  # pragma: no cover 
 @numba.njit(cache=True)
 def _asphalt(x, y, z, f):  # pragma: no cover - compiled
     """Stone grain, worn and mended areas, cracks, and now and then a manhole."""
-    shade = 1.0 + 0.34 * grain(x, y, z, 0.018, f) + 0.2 * grain(x, y, z, 0.05, f)
+    shade = 1.15 + 0.34 * grain(x, y, z, 0.018, f) + 0.2 * grain(x, y, z, 0.05, f)
     shade += 0.1 * grain(x, y, z, 0.8, f) + 0.16 * grain(x, y, 0.0, 6.0, f)
     wander = 0.5 * smooth(x / 3.0, y / 3.0, 9.0)
     if cell(x + wander, y, 0.0, 4.7) < 0.07:  # mended
@@ -141,6 +141,8 @@ def _brick(along, z, f):  # pragma: no cover - compiled
 
 @numba.njit(cache=True)
 def _roof(along, z, up, f):  # pragma: no cover - compiled
+    if up > 0.95:  # a flat one is gravelled
+        return 1.0 + 0.3 * grain(along, z, 0.0, 0.04, f) + 0.1 * grain(along, z, 0.0, 1.5, f), 0.0
     slope = z / max(np.sqrt(max(1.0 - up * up, 0.0)), 0.2)
     own = hash3(int(np.floor(along / 0.3)), int(np.floor(slope / 0.34)), 13) - 0.5
     fade = min(1.0, max(0.0, 2.0 - 2.0 * f / 0.3))
