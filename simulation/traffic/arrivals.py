@@ -16,9 +16,10 @@ from simulation.traffic.users import User, draw_user
 from simulation.world.layout import AHEAD_M, BEHIND_M, SIDE_REACH_M, STRETCH_M, draw_layout
 
 _KINDS: tuple[tuple[Kind, float], ...] = (
-    ("car", 0.66), ("van", 0.11), ("truck", 0.07), ("bus", 0.05), ("motorcyclist", 0.06), ("cyclist", 0.05),
+    ("car", 0.6), ("van", 0.1), ("truck", 0.08), ("bus", 0.06), ("motorcyclist", 0.08), ("cyclist", 0.08),
 )  # fmt: skip
 _SIDE_KINDS: tuple[tuple[Kind, float], ...] = (("car", 0.78), ("van", 0.1), ("motorcyclist", 0.04), ("cyclist", 0.08))
+_DENSER = 0.75  # than the plan's spacing, times which it is
 _FILLED = 0.6  # of the places along a lane at the start
 _TOWS = 0.05  # share of cars with a trailer
 _SIDE_PAUSE_S = 16.0  # between two who come along one arm of a side street
@@ -49,7 +50,7 @@ class Arrivals:
         """Whoever enters now; whoever is out of reach goes."""
         stage = self._stage
         ego_s = stage.ego.s
-        for user in [u for u in stage.users if not -BEHIND_M <= u.s - ego_s <= AHEAD_M or abs(u.d) > SIDE_REACH_M - 1]:
+        for user in [u for u in stage.users if self._is_gone(u, ego_s)]:
             stage.remove(user)
         if stage.tick % 10 == 0:
             self._reveal(at_start=False)
@@ -57,20 +58,24 @@ class Arrivals:
                 for direction in (1, -1):
                     self._feed(lane, direction, ego_s)
             for junction in stage.junctions.values():
-                self._feed_side(junction)
+                if -BEHIND_M + 10.0 < junction.crossing.s - ego_s < AHEAD_M - 10.0:
+                    self._feed_side(junction)
+
+    def _is_gone(self, user: User, ego_s: float) -> bool:
+        ahead = AHEAD_M + (STRETCH_M if user.speed_mps == 0.0 else 0.0)  # who stands comes with its stretch
+        return not -BEHIND_M <= user.s - ego_s <= ahead or abs(user.d) > SIDE_REACH_M - 1.0
 
     # The main street
 
     def _fill(self, lane: int, direction: int, ego_s: float) -> None:
         stage = self._stage
-        pitch = stage.plan.traffic_m / max(stage.settings.vehicles, 0.05)
+        pitch = _DENSER * stage.plan.traffic_m / max(stage.settings.vehicles, 0.05)
         for slot in range(int((BEHIND_M + AHEAD_M - 10.0) / pitch) + 1):
             rng = stage.rng(21, lane, direction, slot)
             s = ego_s - BEHIND_M + 5.0 + (slot + rng.uniform(0.1, 0.9)) * pitch
             riding = stage.settings.cyclists > 0 and rng.random() < 0.06 * stage.settings.cyclists
             if rng.random() < _FILLED * min(1.0, stage.settings.vehicles) or riding:
-                blocked = any(abs(s - j.crossing.s) < 25.0 for j in stage.junctions.values())
-                if not blocked and s < ego_s + AHEAD_M - 5.0:
+                if s < ego_s + AHEAD_M - 5.0:
                     self._enter_lane(lane, direction, s, stage.number(), full_speed=True)
 
     def _feed(self, lane: int, direction: int, ego_s: float) -> None:
@@ -83,7 +88,7 @@ class Arrivals:
             key = (lane, direction, end)
             if key not in self._next:
                 rng = stage.rng(22, lane, direction, end, stage.number())
-                self._next[key] = 18.0 + rng.exponential(stage.plan.traffic_m / max(density, 0.01))
+                self._next[key] = 18.0 + rng.exponential(_DENSER * stage.plan.traffic_m / max(density, 0.01))
             lane_d = -direction * stage.plan.lane_d(lane)
             near = min((abs(u.s - s) for u in stage.drivers() if abs(u.d - lane_d) < 2.0), default=math.inf)
             slower = None if direction < 0 else end > 0
@@ -113,12 +118,19 @@ class Arrivals:
         user = draw_user(number, "driver", kind, path, want if full_speed else 0.9 * want, want, rng)
         user.lane = lane
         room = 5.0 + user.speed_mps**2 / 4.0
-        if stage.to_next_line_m(user) < room or not self._fits(user, max(room, 2.0 * user.speed_mps)):
+        if (
+            self._at_crossing(s)
+            or stage.to_next_line_m(user) < room
+            or not self._fits(user, max(room, 2.0 * user.speed_mps))
+        ):
             return False
         stage.users.append(user)
         if kind == "car" and rng.random() < _TOWS:
             self._hitch(user, rng)
         return True
+
+    def _at_crossing(self, s: float) -> bool:
+        return any(abs(s - j.crossing.s) < 22.0 for j in self._stage.junctions.values())
 
     def _hitch(self, user: User, rng: np.random.Generator) -> None:
         """Let ``user`` tow a trailer, if there is room behind it."""
@@ -197,6 +209,7 @@ class Arrivals:
                         self._side_due[number, arm] = stage.t_s + stage.rng(26, number, arm).uniform(0.0, 10.0)
             self._park(number)
             self._load(number)
+            self._call_bus(number)
             self._revealed += 1
         for number in [n for n in stage.layouts if (n + 1) * STRETCH_M < stage.ego.s - BEHIND_M - 20.0]:
             del stage.layouts[number]
@@ -259,10 +272,26 @@ class Arrivals:
         path = Path(s, d, 0.0 if direction > 0 else math.pi)
         user = draw_user(stage.number(), "driver", "van" if rng.random() < 0.6 else "truck", path, 0.0, 8.0, rng)
         if self._fits(user, 10.0):
-            user.halted_until_s = stage.t_s + rng.uniform(15.0, 40.0)
+            user.halted_until_s = stage.t_s + rng.uniform(10.0, 30.0)
             user.indicating = "right"
             stage.users.append(user)
             stage.log.begin("vehicle halts in lane", user.track_id, stage.t_s)
+
+    def _call_bus(self, number: int) -> None:
+        """A bus that stands at its stop."""
+        stage, stop = self._stage, self._stage.layouts[number].bus_stop
+        rng = stage.rng(30, number)
+        if stop is None or rng.random() > 0.6 * min(1.0, stage.settings.vehicles):
+            return
+        lane, direction = stage.plan.lanes - 1, -stop.sign
+        path = Path(stop.s, -direction * stage.plan.lane_d(lane), 0.0 if direction > 0 else math.pi)
+        user = draw_user(stage.number(), "driver", "bus", path, 0.0, 0.88 * stage.limit_mps, rng)
+        user.along_m, user.lane = -0.5 * user.length_m - 0.3, lane
+        user.locate()
+        if self._fits(user, 12.0) and abs(user.s - stage.ego.s) > 40.0:
+            user.halted_until_s, user.indicating = stage.t_s + rng.uniform(4.0, 25.0), "right"
+            stage.users.append(user)
+            stage.log.begin("bus halts", user.track_id, stage.t_s)
 
     # On foot
 
@@ -301,8 +330,8 @@ class Arrivals:
         path = Path(s, d, 0.0 if heading > 0 else math.pi)
         user = draw_user(stage.number(), "walker", "pedestrian", path, pace, pace, rng)
         user.side = side
-        if rng.random() < 0.6:
-            user.wish_m = rng.uniform(2.0, 40.0)
+        if rng.random() < 0.8:
+            user.wish_m = rng.uniform(1.0, 25.0)
         if not self._fits(user, 0.15):
             return None
         stage.users.append(user)

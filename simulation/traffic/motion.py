@@ -115,7 +115,7 @@ def _gap(users, pieces, i, j, horizon):  # pragma: no cover - compiled
     me, other = users[i], users[j]
     length, width, s, d = other[HALF_LENGTH], other[HALF_WIDTH], other[S], other[D]
     if other[WALKER] > 0.0 and me[WALKER] == 0.0:
-        reach = 0.5 * _AHEAD_S * other[SPEED]
+        reach = 0.5 * min(_AHEAD_S * other[SPEED], max(other[WALL], 0.0))
         length, s, d = length + reach, s + reach * np.cos(other[YAW]), d + reach * np.sin(other[YAW])
     radius, far = me[HALF_WIDTH] + me[MARGIN], horizon + me[HALF_LENGTH] + length + width
     if abs(s - me[S]) > far or abs(d - me[D]) > far:

@@ -7,6 +7,7 @@ import math
 from simulation.traffic.paths import Bend, swerve
 from simulation.traffic.stage import Claim, Stage
 from simulation.traffic.users import Deed, User
+from simulation.world.layout import AHEAD_M, BEHIND_M
 
 _STAND_OFF_M = 10.0  # room to swerve out from behind who stands
 
@@ -35,7 +36,7 @@ def consider(stage: Stage, user: User) -> None:
     if user.leader_gap_m > 8.0 + 2.0 * user.speed_mps:
         return
     if plan.lanes > 1:
-        if is_slow(stage, leader) or leader.want_mps < 0.8 * user.want_mps:
+        if is_slow(stage, leader) or leader.want_mps < 0.93 * user.want_mps:
             _change_lane(stage, user, 1 - user.lane)
     elif is_slow(stage, leader) and plan.island_m == 0.0 and user.movement is None:
         _overtake(stage, user, leader)
@@ -68,7 +69,7 @@ def _overtake(stage: Stage, user: User, leader: User) -> None:
     gain = speed - leader.speed_mps
     if left < 0.3 or gain < 2.5 or gap < 8.0:
         return
-    out = min(max(gap - 0.5, 8.5), 22.0)
+    out = min(max(gap - 0.5, 8.5), 30.0)
     passing = speed * (gap + leader.length_m + user.length_m + 3.0) / gain
     back = 12.0 + 0.6 * speed
     total = max(out, passing) + back
@@ -85,6 +86,9 @@ def _overtake(stage: Stage, user: User, leader: User) -> None:
 def _is_free(stage: Stage, user: User, leader: User, total_m: float, seconds: float) -> bool:
     """Whether the oncoming lane, and a place ahead of ``leader``, will be free for so far and so long."""
     direction = user.along_street
+    end = user.s + direction * total_m - stage.ego.s
+    if not 30.0 - BEHIND_M < end < AHEAD_M - 30.0:  # beyond there others may appear
+        return False
     if stage.claimed(1, user.s, user.s + direction * total_m) or stage.claimed(
         -1, user.s, user.s + direction * total_m
     ):

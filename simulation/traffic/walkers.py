@@ -234,7 +234,7 @@ def _board(stage: Stage, user: User, errand: Errand) -> None:
     user.wall_m = max(gap, 0.0)
     if user.along_m > errand.wait_m:
         stage.log.begin("person enters vehicle", user.track_id, stage.t_s)
-    if gap < 0.5 and user.speed_mps == 0.0:
+    if gap < 0.8 and user.speed_mps == 0.0:
         if errand.until_s == math.inf:
             errand.until_s = stage.t_s + 1.5
         elif stage.t_s > errand.until_s:
