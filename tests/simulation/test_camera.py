@@ -178,16 +178,19 @@ def test_the_dome_gives_about_the_light_that_the_sky_is_said_to_give(overcast: f
 def test_a_body_that_crosses_the_view_smears_by_its_way(speed_mps: float) -> None:
     """f·v·T/z pixels at both its ends, and not at all with blur off or no time."""
     away_m, time_s = 15.27, 0.02  # a depth of 15 m from the camera
-    plate = Body(box((0.02, 3.0, 1.5), (0.0, 0.0, 0.75), GREY._replace(rgb=(0.25, 0.25, 0.25))))
+    dull = Look(81, Material.RETRO, (0.25, 0.25, 0.25))
+    plate = Body(box((0.02, 3.0, 1.5), (0.0, 0.0, 0.75), dull))
     pose = np.eye(4)
     pose[:3, 3] = away_m, 0.0, 0.6
     crossing = (Placed(plate, pose, np.array([0.0, speed_mps, 0.0])),)
-    wall = join([GROUND, box((0.1, 90, 40), (40.0, 0, 0), BLACK)])
+    wall = join([GROUND, box((0.1, 90, 40), (40.0, 0, 0), dull._replace(rgb=(0.0, 0.0, 0.0)))])
     row, _ = pixel_of(away_m, 0.0, 1.3)
     ramps = {}
     for name, blurred, open_s in (("blurred", True, time_s), ("frozen", False, time_s), ("no time", True, 0.0)):
         settings = CameraSettings(noise=0.0, blur=blurred, exposure_s=open_s)
-        dim = weather(-20.0, daylight=0.03)  # so that a long exposure stays below full scale
+        dim = weather(
+            10.0, overcast=1.0, daylight=0.75, visibility_m=1e6
+        )  # so that a long exposure stays below full scale
         across = linear(taken(wall, dim, settings, placed=crossing))[row - 3 : row + 4].mean(0)
         level = across / np.percentile(across, 97)
         ramps[name] = ((level > 0.1) & (level < 0.9)).sum() / 2
