@@ -117,9 +117,10 @@ def _next_places(
     following one, float64 [N,3], and whether they are there at all, bool [N]."""
     then, there = points.copy(), np.ones(len(points), bool)
     which, own = moment.scene.which(triangle), moment.scene.own_triangle(triangle)
+    on_bodies = np.flatnonzero(which >= 0)
     bodies = {actor.track_id: actor.placed for actor in following.actors}
     for k, placed in enumerate(moment.scene.placed):
-        chosen = np.flatnonzero(which == k)
+        chosen = on_bodies[which[on_bodies] == k]
         track_id = int(placed.body.mesh.instance[0])
         if not len(chosen) or track_id == 0:  # a prop (a signal's head) changes, but stays where it is
             continue
@@ -161,7 +162,9 @@ def _poses(placed: Placed, dt_s: np.ndarray) -> np.ndarray:
 
 def _carried(poses: np.ndarray, points: np.ndarray) -> np.ndarray:
     """``points`` [N,3], each carried by its own of ``poses`` [N,4,4], or all by one [1,4,4]."""
-    return np.einsum("nij,nj->ni", np.broadcast_to(poses[:, :3, :3], (len(points), 3, 3)), points) + poses[:, :3, 3]
+    if len(poses) == 1:
+        return moved(poses[0], points)
+    return np.einsum("nij,nj->ni", poses[:, :3, :3], points) + poses[:, :3, 3]
 
 
 def _hidden(moment: Moment, eye: np.ndarray, points: np.ndarray) -> np.ndarray:
