@@ -43,7 +43,7 @@ class Surface(NamedTuple):
 SURFACES: dict[Material, Surface] = {
     Material.ASPHALT: Surface(0.260, 0.020, 0.040, gloss=0.005, patches=0.045),
     Material.PAINT_MARK: Surface(0.40, 0.080, 0.090, gloss=0.03, patches=0.050),
-    Material.PAVING: Surface(0.323, 0.025, 0.040, gloss=0.005, patches=0.020),
+    Material.PAVING: Surface(0.318, 0.025, 0.040, gloss=0.005, patches=0.020),
     Material.GRASS: Surface(0.39, 0.020, 0.052, rough_m=0.030, patches=0.020),
     Material.PLASTER: Surface(0.49, 0.120, 0.055, gloss=0.02, rough_m=0.008, patches=0.030),
     Material.BRICK: Surface(0.42, 0.080, 0.060, gloss=0.02, rough_m=0.010, patches=0.030),
@@ -53,8 +53,8 @@ SURFACES: dict[Material, Surface] = {
     Material.BARK: Surface(0.39, 0.060, 0.120, rough_m=0.012),
     Material.METAL: Surface(0.27, 0.190, 0.110, gloss=0.10, mirror=0.15),
     Material.RETRO: Surface(0.60, 0.350, 0.150),
-    Material.CAR_PAINT: Surface(0.16, 0.260, 0.070, gloss=0.10, mirror=0.25),
-    Material.GLASS: Surface(0.03, 0.020, 0.050, gloss=0.10, mirror=0.80, clear=0.45),
+    Material.CAR_PAINT: Surface(0.16, 0.260, 0.070, gloss=0.10, mirror=0.17),
+    Material.GLASS: Surface(0.03, 0.020, 0.050, gloss=0.10, mirror=0.90, clear=0.45),
     Material.RUBBER: Surface(0.06, 0.030, 0.040, mirror=0.05),
     Material.CLOTH: Surface(0.38, 0.130, 0.090, rough_m=0.010),
     Material.SKIN: Surface(0.40, 0.040, 0.060),
@@ -174,7 +174,8 @@ def _surface(
     albedo = (
         surface[0] + spread * tones[i] + surface[7] * uneven[i]
     )  # below 0: so dark that it reads 0, but echoes a little all the same
-    lost = mirror * (1.0 - cosine**4)
+    dark = min(max(2.0 - albedo / surface[0], 0.0), 2.0)  # light paint scatters more of what its skin would mirror
+    lost = mirror * dark * (1.0 - cosine**8)
     if gloss > 0.0 and ups[i] > 0.7:  # a film of water on level ground darkens it and turns it into a mirror
         albedo *= 1.0 - 0.45 * c.wetness
         lost += c.wetness * 0.9 * (1.0 - cosine) ** 8

@@ -131,11 +131,11 @@ def _meet(
     material, panes = np.zeros(n, np.int64), np.zeros(n, np.int64)
     way, gone = np.flatnonzero(~hidden), np.zeros(n)
     for pane in range(_PANES + 1):
-        hits = scene.cast(starts[way] + gone[way, None] * rays[way], rays[way], dt_s[way])
+        hits = scene.cast(*_ahead(starts, rays, way, gone), dt_s[way])
         range_m[way] = gone[way] + hits.range_m
         triangle[way], normal[way], panes[way] = hits.triangle, hits.normal, pane
         way = way[hits.triangle >= 0]
-        material[way] = _materials(scene, triangle[way], starts[way] + range_m[way, None] * rays[way], normal[way])
+        material[way] = _materials(scene, triangle[way], _ahead(starts, rays, way, range_m)[0], normal[way])
         clear = CLEAR[material[way]]
         passable = np.flatnonzero(clear > 0.0)
         way = way[passable[rng.random(len(passable)) < clear[passable]]]
@@ -143,10 +143,10 @@ def _meet(
         if not len(way):
             break
     cosine = np.abs(np.einsum("ij,ij->i", normal, rays))
+    surfaces = _ahead(starts, rays, np.arange(n), np.where(triangle >= 0, range_m, 0.0))[0]
     key = scene.attribute("object_id")[triangle] * 31 + material
     tone = 12**0.5 * (hash_unit(key) - 0.5)
-    uneven = unevenness(starts + np.where(triangle >= 0, range_m, 0.0)[:, None] * rays)
-    up = normal[:, 2].astype(float)
+    uneven, up = unevenness(surfaces), normal[:, 2].astype(float)
     return Targets(range_m, material, cosine, up, tone.astype(float), uneven, *curve, panes), triangle
 
 
@@ -191,6 +191,17 @@ def _carry(origins, directions, column, poses):  # pragma: no cover - compiled
             starts[n, k] = pose[k, 0] * origins[n, 0] + pose[k, 1] * origins[n, 1] + pose[k, 2] * origins[n, 2]
             starts[n, k] += pose[k, 3]
     return starts, rays
+
+
+@numba.njit(cache=True)
+def _ahead(starts, rays, which, gone):  # pragma: no cover - compiled
+    """Where the pulses ``which`` int64 [K] of N are after ``gone`` [N] metres, and their directions: float64 [K,3]."""
+    places, directions = np.empty((len(which), 3)), np.empty((len(which), 3))
+    for k, n in enumerate(which):
+        for axis in range(3):
+            directions[k, axis] = rays[n, axis]
+            places[k, axis] = starts[n, axis] + gone[n] * rays[n, axis]
+    return places, directions
 
 
 def _points(

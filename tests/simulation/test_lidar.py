@@ -209,7 +209,7 @@ def test_some_pulses_pass_a_pane_and_meet_what_is_behind() -> None:
     total = len(turn(moment(ground=facing(WALL, 9.0))).points)
     assert (got.labels == 51).sum() / total == pytest.approx(clear**2, rel=0.25)  # it has two sides
     assert got.points[got.labels == 51][:, 0].min() > 19.8
-    assert 0 < (got.labels == 10).sum() < (1 - clear) * total  # the rest is mirrored away
+    assert 0 < (got.labels == 10).sum() < 0.8 * (1 - clear) * total  # the rest is mirrored away
 
 
 def test_dark_paint_and_panes_lose_pulses_and_the_setting_says_how_many() -> None:
