@@ -78,7 +78,8 @@ def _lay_corner(site: Site, crossing: Crossing, flank: Flank, side: int) -> None
         if k > 0:
             z[:, -1] = site.land_z(crossing.s + side * reach, d, flank)
         s, d, z = (np.concatenate([a[:1], a, a[-1:]]) for a in (s, d, z))
-        z[[0, -1]] -= 0.4
+        z[[0, -1]] -= 0.4  # the ends dip under what adjoins them, so that no slit opens where lines across bend
+        d[[0, -1]] += -0.05, 0.05
         points = np.stack([crossing.s + side * s, np.broadcast_to(flank.sign * d[:, None], s.shape), z], 2)
         site.pave(points, looks, 96 + 16 * (side > 0) + 4 * k)
 

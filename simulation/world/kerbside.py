@@ -17,7 +17,7 @@ _PARKED: tuple[tuple[Kind, float, float], ...] = (  # kind, share, width of the 
     ("car", 0.82, 0.0),
     ("van", 0.08, 2.2),
     ("trailer", 0.06, 2.2),
-    ("truck", 0.07, 2.1),
+    ("truck", 0.06, 2.1),
     ("motorcycle", 0.015, 0.0),
 )
 
@@ -33,22 +33,25 @@ def reserve_places(site: Site) -> None:
 
 
 def park_vehicles(site: Site) -> None:
-    """Fill the bays that are not free."""
+    """Fill the bays that are not free; lorries first, for one takes the room of two or three cars."""
     rng = site.rng(Trade.PARKING)
-    works = site.district.name == "works"
-    for bay in site.layout.bays:
+    taken = [bay for bay in site.layout.bays if rng.random() < site.district.parked]
+    kinds = [_draw_kind(site, rng, site.flank(bay.d)) for bay in taken]
+    for bay, kind in sorted(zip(taken, kinds, strict=True), key=lambda pair: pair[1] != "truck"):
         flank = site.flank(bay.d)
-        fits = [(kind, share * (5.0 if works and kind in ("truck", "trailer") else 1.0))
-                for kind, share, need in _PARKED if flank.side.parking_m >= need]  # fmt: skip
-        if rng.random() > site.district.parked:
-            continue
-        share = np.array([share for _, share in fits])
-        kind = fits[int(rng.choice(len(fits), p=share / share.sum()))][0]
         yaw = bay.yaw + (math.pi if rng.random() < 0.12 else 0.0) + rng.normal(0.0, 0.02)
         s, d = bay.s + rng.uniform(-0.3, 0.3), bay.d + rng.normal(0.0, 0.06)
         for outwards in (0.0, 0.2, 0.4):  # a wide one stands with two wheels on the kerb
             if site.stand_countable(kind, rng, s, d + flank.sign * outwards, yaw=yaw, z=0.0, inner_m=flank.road):
                 break
+
+
+def _draw_kind(site: Site, rng: np.random.Generator, flank: Flank) -> Kind:
+    heavy = 3.0 if site.district.name == "works" else 1.0
+    fits = [(kind, share * (heavy if kind in ("truck", "trailer") else 1.0))
+            for kind, share, need in _PARKED if flank.side.parking_m >= need]  # fmt: skip
+    share = np.array([share for _, share in fits])
+    return fits[int(rng.choice(len(fits), p=share / share.sum()))][0]
 
 
 def furnish_kerb(site: Site, flank: Flank) -> None:

@@ -91,7 +91,7 @@ def _yard(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float
     garden = flank.side.garden_m
     for _ in range(int(rng.integers(0, 3))):
         s, d = rng.uniform(a + 1.5, b - 1.5), flank.front + rng.uniform(1.6, max(garden - 1.5, 1.7))
-        kind = ("car", "truck", "trailer", "van")[int(rng.choice(4, p=(0.4, 0.2, 0.2, 0.2)))]
+        kind = ("car", "truck", "trailer", "van")[int(rng.choice(4, p=(0.3, 0.35, 0.2, 0.15)))]
         yaw = rng.choice([0.0, math.pi]) + rng.normal(0.0, 0.05)
         site.stand_countable(kind, rng, s, flank.sign * d, yaw=yaw, z=KERB_M + 0.02, inner_m=flank.front)
     for _ in range(int(rng.poisson(0.7))):

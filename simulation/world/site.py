@@ -18,7 +18,7 @@ from simulation.world.layout import KERB_M, STRETCH_M, ZEBRA_M, Crossing, draw_l
 from simulation.world.plan import DISTRICTS, Plan, Side, generator
 
 EDGE_M = 90.0  # the ground ends this far from the centre line
-_LOW_M = 2.3  # what is lower than this is in the way of people and cars
+_LOW_M = 2.3  # what is lower than this over the ground is in the way of people and cars
 _MOST_THINGS = 127  # countable ones per stretch: their track ids are unique within 258 stretches
 
 
@@ -34,6 +34,7 @@ class Trade(IntEnum):
     GARDENS = 6
     LAND = 7
     WORKS = 8
+    BRIDGE = 9
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,11 @@ class Site:
         self.parts.append(_moved(thing, pose))
         self.things.append(Actor(track_id, kind, Placed(Body(thing), pose), moving=False, standing=True))
         return True
+
+    def hang(self, thing: Mesh, s: float, d: float, above_m: float) -> None:
+        """Put ``thing`` over the street at (s, d); nothing tall stands under it."""
+        self._houses.add(self._footprint(thing.vertices, s, d, 0.0))
+        self.parts.append(_moved(thing, self._upright(s, d, 0.0, above_m)).owned(self._next()))
 
     def reserve(self, s: float, d: float, size: tuple[float, float], yaw: float = 0.0) -> None:
         """Keep a rectangle of ``size`` (along, across) free of everything."""

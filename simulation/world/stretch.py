@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from simulation.actors import Actor
 from simulation.shapes.mesh import Mesh, join
+from simulation.world.bridge import span_bridge
 from simulation.world.centreline import Centreline
 from simulation.world.ground import lay_ground
 from simulation.world.junction import lay_junction, line_side_streets
@@ -41,6 +42,7 @@ class Stretch:
         paint_markings(site)
         reserve_places(site)
         set_up_works(site)
+        span_bridge(site)
         park_vehicles(site)
         for flank in site.flanks:
             furnish_kerb(site, flank)

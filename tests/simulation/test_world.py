@@ -294,8 +294,8 @@ def test_things_are_labelled_numbered_and_where_they_say() -> None:
 
 
 def test_track_ids_of_a_kilometre_differ() -> None:
-    plan = draw_plan(1)
-    stretches = (Stretch(1, plan, line_of(plan), number).build() for number in (-4, -1, 0, 1, 5, 6, 120, 253))
+    plan = draw_plan(4)
+    stretches = (Stretch(4, plan, line_of(plan), number).build() for number in (-4, -1, 0, 1, 5, 6, 120, 253))
     tracks = [thing.track_id for stretch in stretches for thing in stretch.things]
     assert len(tracks) > 8
     assert len(set(tracks)) == len(tracks)
