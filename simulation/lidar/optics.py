@@ -62,7 +62,7 @@ SURFACES: dict[Material, Surface] = {
     Material.PARKING: Surface(0.310, 0.030, 0.042, gloss=0.01, patches=0.030),
     Material.LAMP: Surface(0.55, 0.300, 0.200, gloss=0.05, mirror=0.20, clear=0.05),
 }
-_TABLE = np.array([SURFACES.get(m, SURFACES[Material.METAL]) for m in Material])
+_TABLE = np.array([SURFACES[m] for m in Material])
 CLEAR = _TABLE[:, 5].copy()
 
 PIVOT = 0.36  # remission at which the lasers' curves are compared
