@@ -16,7 +16,7 @@ from simulation.camera import blur, film, lamps, samples
 from simulation.camera.rain import rainfall
 from simulation.camera.sky import daylight
 from simulation.camera.textures import FOLIAGE
-from simulation.camera.trace import Tracer
+from simulation.camera.trace import Tracer, reached
 from simulation.rig import HEIGHT, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, WIDTH, pixel_rays
 from simulation.scene import Hits
 from simulation.settings import CameraSettings
@@ -42,7 +42,7 @@ def render(
     eye = pose[:3, :3] @ mounted + pose[:3, 3]
     directions = ahead @ pose[:3, :3].T.astype(np.float32)
     hits = scene.cast(eye, directions)
-    points = eye + np.where(hits.triangle >= 0, hits.range_m, np.float32(0.0))[:, None] * directions
+    points = reached(np.broadcast_to(eye, directions.shape), directions, hits.range_m)
     tracer = Tracer(scene, day, weather.wetness, eye, lamps.headlamps(pose, eye), lamps.scene_lamps(scene, eye))
     luminance = tracer.picture(hits, directions, points, _places())
     grid = luminance.reshape(HEIGHT, WIDTH, 3)
@@ -122,7 +122,7 @@ class _View:
         more = luminance[beside]
         new = np.flatnonzero(beside < 0)
         met = Hits(met.range_m[new], met.triangle[new], met.normal[new])
-        ends = origins[new] + np.where(met.triangle >= 0, met.range_m, np.float32(0.0))[:, None] * directions[new]
+        ends = reached(origins[new], directions[new], met.range_m)
         more[new] = self.tracer.radiance(met, directions[new], ends, dt_s[new], (extra.u[new], extra.v[new]))
         return more
 

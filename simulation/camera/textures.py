@@ -62,7 +62,7 @@ def paint(material, rgb, at, normal, footprint_m, wetness):  # pragma: no cover 
         elif m in (CLOTH, RUBBER):
             shade = 1.0 + 0.22 * grain(x, y, z * 0.5, 0.09, f) + 0.12 * grain(x, y, z, 0.02, f)
         elif m == METAL:
-            shade = 1.0 + 0.1 * grain(x, y, z, 0.25, f)
+            shade = 1.0 + 0.03 * grain(x, y, z, 0.25, f)
             gloss[n] = 0.02
         elif m == CAR_PAINT:
             shade = 1.0 - 0.18 * max(0.0, 1.0 - z / 0.5) * (0.6 + 0.4 * grain(x, y, z, 0.2, f))  # dust from the road

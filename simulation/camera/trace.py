@@ -159,7 +159,7 @@ class Tracer:
         origins = points[glossy] + np.float32(0.01) * hits.normal[glossy]
         dt = dt_s[glossy] if isinstance(dt_s, np.ndarray) else dt_s
         met = self.scene.cast(origins, mirrored, dt)
-        ends = origins + np.where(met.triangle >= 0, met.range_m, np.float32(0.0))[:, None] * mirrored
+        ends = reached(origins, mirrored, met.range_m)
         seen = self.radiance(met, mirrored, ends, dt)
         result[glossy] = result[glossy] * (1 - share[:, None]) + share[:, None] * seen
 
@@ -196,6 +196,17 @@ def _through_air(luminance, range_m, air, extinction):  # pragma: no cover - com
         for c in range(3):
             luminance[n, c] = left * luminance[n, c] + (1.0 - left) * air[c]
     return luminance
+
+
+@numba.njit(cache=True)
+def reached(origins, directions, range_m):  # pragma: no cover - compiled
+    """Where rays end, float64 [N,3]: ``origins`` float64 [N,3], ``directions`` float32 [N,3]; a miss stays at home."""
+    out = np.empty((len(range_m), 3))
+    for n in range(len(range_m)):
+        way = np.float64(range_m[n]) if np.isfinite(range_m[n]) else 0.0
+        for c in range(3):
+            out[n, c] = origins[n, c] + way * directions[n, c]
+    return out
 
 
 def own_places(scene: Scene, triangle: np.ndarray, points: np.ndarray, dt_s: np.ndarray | float) -> np.ndarray:
