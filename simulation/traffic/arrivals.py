@@ -74,9 +74,9 @@ class Arrivals:
             rng = stage.rng(21, lane, direction, slot)
             s = ego_s - BEHIND_M + 5.0 + (slot + rng.uniform(0.1, 0.9)) * pitch
             riding = stage.settings.cyclists > 0 and rng.random() < 0.06 * stage.settings.cyclists
-            if rng.random() < _FILLED * min(1.0, stage.settings.vehicles) or riding:
-                if s < ego_s + AHEAD_M - 5.0:
-                    self._enter_lane(lane, direction, s, stage.number(), full_speed=True)
+            taken = rng.random() < _FILLED * min(1.0, stage.settings.vehicles) or riding
+            if taken and s < ego_s + AHEAD_M - 5.0:
+                self._enter_lane(lane, direction, s, stage.number(), full_speed=True)
 
     def _feed(self, lane: int, direction: int, ego_s: float) -> None:
         """Let somebody in at each end of a lane at which its traffic can appear, once the last one is far enough."""
@@ -210,6 +210,7 @@ class Arrivals:
             self._park(number)
             self._load(number)
             self._call_bus(number)
+            self._gather(number)
             self._revealed += 1
         for number in [n for n in stage.layouts if (n + 1) * STRETCH_M < stage.ego.s - BEHIND_M - 20.0]:
             del stage.layouts[number]
@@ -315,6 +316,20 @@ class Arrivals:
                 pace = rng.uniform(1.05, 1.55) if company == 1 else rng.uniform(1.0, 1.25)
                 for k in range(company):
                     self._walker(side, heading, s - 1.7 * k, rng, pace)
+
+    def _gather(self, number: int) -> None:
+        """A zebra crossing draws people who want to cross."""
+        stage, crossing = self._stage, self._stage.layouts[number].crossing
+        if crossing is None or crossing.zebra_s is None:
+            return
+        rng = stage.rng(31, number)
+        for _ in range(int(rng.poisson(3.0 * min(stage.settings.pedestrians, 2.0)))):
+            side = 1 if rng.random() < 0.5 else -1
+            if stage.side(side).sidewalk_m:
+                heading = walkers.direction_on(stage, side, 1)
+                user = self._walker(side, heading, crossing.zebra_s - heading * rng.uniform(3.0, 45.0), rng)
+                if user is not None:
+                    user.wish_m = 0.0
 
     def _walker(
         self, side: int, heading: int, s: float, rng: np.random.Generator, pace: float | None = None

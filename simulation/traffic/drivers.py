@@ -9,7 +9,7 @@ from simulation.traffic.junction import Junction, Movement, Way, has_left, to_li
 from simulation.traffic.stage import Stage
 from simulation.traffic.users import Deed, User
 
-_LOOK_M = 60.0  # so far ahead a crossing is thought about
+_LOOK_M = 45.0  # so far ahead a crossing is thought about
 _COMMIT_MPS2 = 2.2  # who would have to brake harder goes on
 _THINK_TICKS = 5
 
@@ -22,7 +22,7 @@ def decide(stage: Stage, user: User) -> None:
     elif (stage.tick + user.number) % _THINK_TICKS == 0 and user.along_street and not user.deeds:
         overtaking.consider(stage, user)
         parking.consider(stage, user)
-    overtaking.keep_off(user)
+    overtaking.keep_off(stage, user)
     _halt_at_stop(stage, user)
     if stage.t_s < user.halted_until_s:
         user.wall_m = 0.0

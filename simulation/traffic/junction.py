@@ -74,6 +74,7 @@ class Junction:
         self._shift = rng.uniform(0.0, self._cycle)
         self.coming: dict[User, Movement] = {}  # who has this crossing ahead
         self.inside: dict[User, Movement] = {}
+        self.waiting: dict[User, int] = {}  # pedestrians at the kerb, and the ground that they need
         self._squares: dict[Way, int] = {}
 
     # Traffic lights
@@ -190,6 +191,8 @@ class Junction:
                 return False
         if not self.is_free(movement.squares, user, way):
             return False
+        if not self.crossing.signals and any(squares & movement.squares for squares in self.waiting.values()):
+            return False
         return t_s - movement.waits_since_s > _PATIENCE_S or not any(
             self._yields(movement, other, held, t_s) for other, held in self.coming.items()
         )
@@ -218,12 +221,14 @@ class Junction:
 
     def hold(self, user: User, squares: int) -> None:
         """A pedestrian holds its ground from now on."""
+        self.waiting.pop(user, None)
         self.inside[user] = Movement(self, None, squares, 0, entered=True)
 
     def forget(self, user: User) -> None:
         """``user`` has left, or goes elsewhere."""
         self.coming.pop(user, None)
         self.inside.pop(user, None)
+        self.waiting.pop(user, None)
 
 
 def _bits(ground: np.ndarray) -> int:

@@ -17,13 +17,14 @@ def is_slow(stage: Stage, user: User) -> bool:
     return user.kind == "cyclist" or stage.t_s < user.halted_until_s
 
 
-def keep_off(user: User) -> None:
-    """Stop so far behind who halts that there is room to swerve out."""
+def keep_off(stage: Stage, user: User) -> None:
+    """Stop so far behind who halts that there is room to swerve out, unless it is too late for that."""
     leader = user.leader
-    if leader is None or leader.role != "driver" or user.deeds:
+    if leader is None or leader.role != "driver" or user.deeds or stage.t_s >= leader.halted_until_s:
         return
-    if leader.halted_until_s and leader.speed_mps == 0.0:
-        user.wall_m = min(user.wall_m, max(user.leader_gap_m - _STAND_OFF_M, 0.0))
+    room = user.leader_gap_m - _STAND_OFF_M
+    if leader.speed_mps == 0.0 and (room > user.speed_mps**2 / 4.0 or user.speed_mps == 0.0):
+        user.wall_m = min(user.wall_m, max(room, 0.0))
 
 
 def consider(stage: Stage, user: User) -> None:
@@ -46,7 +47,7 @@ def _change_lane(stage: Stage, user: User, lane: int) -> None:
     direction, speed = user.along_street, user.speed_mps
     lane_d = -direction * stage.plan.lane_d(lane)
     length = max(14.0, 2.8 * speed)
-    if user.movement is not None or user.leader_gap_m < 9.0 or stage.to_next_line_m(user) < length + 30.0:
+    if user.movement is not None or user.leader_gap_m < 9.0 or stage.to_next_line_m(user) < length + 8.0:
         return
     for other in stage.drivers():
         if other is user or other.group == user.group or abs(other.d - lane_d) > 1.3 + 0.5 * other.width_m:

@@ -11,7 +11,7 @@ from simulation.world.layout import Crossing
 
 _CORNER_M = 0.6  # radius of a pedestrian's turn
 _DOOR_M = 0.42  # from a car's side to who stands at its door
-_CLEAR_S = 2.0  # nobody arrives so long after a crossing on the open road
+_CLEAR_S = 1.0  # nobody arrives so long after a crossing on the open road
 _MEET = 0.3  # chance that two who meet stop to talk
 
 
@@ -83,6 +83,7 @@ def _may_cross(stage: Stage, user: User, errand: Errand) -> bool:
             if junction.signal(street, stage.t_s) != "red" or junction.signal(street, stage.t_s + seconds) != "red":
                 return False
         if not junction.is_free(errand.squares, user):
+            junction.waiting[user] = errand.squares
             return False
         junction.hold(user, errand.squares)
         return True
@@ -92,7 +93,7 @@ def _may_cross(stage: Stage, user: User, errand: Errand) -> bool:
         if other.along_street and abs(other.d) < stage.plan.half_road_m + 1.0:
             ahead = other.along_street * (user.s - other.s)
             pace = max(other.speed_mps, 0.6 * other.want_mps)
-            if -8.0 < ahead < 12.0 + (seconds + _CLEAR_S) * pace:
+            if -6.0 < ahead < 8.0 + (seconds + _CLEAR_S) * pace:
                 return False
     leaving = (o for o in stage.users if o.role == "parked" and o.halted_until_s < stage.t_s + seconds)
     return not any(abs(o.s - user.s) < 25.0 for o in leaving)
@@ -107,7 +108,7 @@ def _look_for_arm(stage: Stage, user: User) -> None:
             continue
         half = c.half_width_m + _flare_m(c, abs(user.d) - stage.kerb_m(user.side)) + 0.5
         ahead = heading * (c.s - user.s)
-        if half < ahead < half + 6.0:
+        if half < ahead < half + 2.5:
             wait, end = user.along_m + ahead - half, user.along_m + ahead + half
             low, high = sorted((user.d - 0.7, user.d + 0.7))
             squares = junction.squares((c.s - half + 0.4, c.s + half - 0.4), (low, high))
