@@ -3,8 +3,9 @@
 A box is upright in the LiDAR's frame (KITTI's have a heading but no roll and pitch) and holds every vertex of the body
 as it is then: so its size follows a walker's step, and grows a little where the street tilts the body.
 
-What moves right behind the vehicle is met twice, at the start of the turn and at its end, 0.1 s apart, as by any
-spinning LiDAR; its box is where one of the two has found it.
+A spinning LiDAR meets a passing car's rear some hundredths of a second after its front, and what is right behind the
+vehicle twice, at the start of the turn and at its end. The box holds all of it, as it moved while its points were
+measured: it is then longer than the body by that motion.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ MARGIN_M = 0.05  # on each side: more than three times the noise of a range
 class Box3d(NamedTuple):
     """A box in the LiDAR frame. ``size_m`` is (length, width, height); ``yaw`` turns x to the actor's front, about z.
 
-    ``lidar_points``: how many points of the scan carry the actor's instance. ``dt_s``: when the box is where the actor
-    is, in seconds after the moment: as the middle one of its points is measured, or 0 where it has none.
+    ``lidar_points``: how many points of the scan carry the actor's instance. ``dt_s``: when the middle one of them was
+    measured, in seconds after the moment; 0 where there is none.
     """
 
     centre_m: tuple[float, float, float]
@@ -41,8 +42,8 @@ def measure(moment: Moment, labels: np.ndarray, dt_s: np.ndarray, *, compensated
     LiDAR has at the moment; otherwise each is in the frame of its own pulse, and so are the boxes.
     """
     times = _times(labels >> 16, dt_s)
-    measured = [times.get(actor.track_id, (0, 0.0)) for actor in moment.actors]
-    places = lidar_poses(moment, np.array([dt if not compensated else 0.0 for _, dt in measured]))
+    measured = [times.get(actor.track_id, (0, np.zeros(3))) for actor in moment.actors]
+    places = lidar_poses(moment, np.array([dt[1] if not compensated else 0.0 for _, dt in measured]))
     to_lidar = np.linalg.inv(places)
     return {
         actor.track_id: _box(actor, frame, points, dt)
@@ -56,21 +57,22 @@ def holds(box: Box3d, points: np.ndarray) -> np.ndarray:
     return (np.abs(local) <= np.array(box.size_m) / 2).all(1)
 
 
-def _times(instances: np.ndarray, dt_s: np.ndarray) -> dict[int, tuple[int, float]]:
-    """How many points each instance has, and when the middle one of them was measured."""
+def _times(instances: np.ndarray, dt_s: np.ndarray) -> dict[int, tuple[int, np.ndarray]]:
+    """How many points each instance has, and when the first, the middle and the last of them were measured [3]."""
     order = np.lexsort((dt_s, instances))
     ids, first, counts = np.unique(instances[order], return_index=True, return_counts=True)
-    middle = np.asarray(dt_s)[order][first + counts // 2]
-    return {int(i): (int(n), float(t)) for i, n, t in zip(ids, counts, middle, strict=True)}
+    chosen = np.asarray(dt_s, np.float64)[order][np.stack([first, first + counts // 2, first + counts - 1], 1)]
+    return {int(i): (int(n), times) for i, n, times in zip(ids, counts, chosen, strict=True)}
 
 
-def _box(actor: Actor, to_lidar: np.ndarray, points: int, dt_s: float) -> Box3d:
-    pose = to_lidar @ actor.placed.pose_at(dt_s)
-    yaw = math.atan2(pose[1, 0], pose[0, 0])
+def _box(actor: Actor, to_lidar: np.ndarray, points: int, dt_s: np.ndarray) -> Box3d:
+    begin, middle, end = (to_lidar @ actor.placed.pose_at(dt) for dt in dt_s.tolist())
+    yaw = math.atan2(middle[1, 0], middle[0, 0])
     turn = _upright(yaw)
-    vertices = moved(pose, actor.placed.body.mesh.vertices) @ turn
+    vertices = np.concatenate([moved(pose, actor.placed.body.mesh.vertices) @ turn for pose in (begin, end)])
     low, high = vertices.min(0) - MARGIN_M, vertices.max(0) + MARGIN_M
-    return Box3d(tuple((turn @ (low + high) / 2).tolist()), tuple((high - low).tolist()), yaw, points, dt_s)
+    centre, size = tuple((turn @ (low + high) / 2).tolist()), tuple((high - low).tolist())
+    return Box3d(centre, size, yaw, points, float(dt_s[1]))
 
 
 def _upright(yaw: float) -> np.ndarray:

@@ -102,9 +102,7 @@ def test_boxes_hold_the_body_where_the_laser_meets_it(
 ) -> None:
     placed = Placed(car_box(9), pose(x, y, 0.3, yaw, pitch), np.array([14.0, -3.0, 0.2]), yaw_rate_radps=0.6)
     at = moment([actor(9, placed)], ego=pose(2.0, 1.0, 0.1, ego_yaw, ego_pitch))
-    found = boxes.measure(
-        at, np.full(3, 9 << 16 | 252, np.uint32), np.array([-0.05, dt, 0.05]), compensated=compensated
-    )[9]
+    found = boxes.measure(at, np.full(3, 9 << 16 | 252, np.uint32), np.full(3, dt), compensated=compensated)[9]
     assert found.lidar_points == 3
     assert found.dt_s == dt
     lidar = at.ego(np.array([0.0 if compensated else dt]))[0] @ rig.LIDAR_TO_VEHICLE
@@ -119,6 +117,15 @@ def test_boxes_hold_the_body_where_the_laser_meets_it(
         assert not boxes.holds(tight._replace(size_m=tuple(size)), vertices).all()
     ahead = now[:3, :3] @ (1.0, 0.0, 0.0)
     assert math.cos(found.yaw) * ahead[0] + math.sin(found.yaw) * ahead[1] > 0.98
+
+
+def test_a_box_holds_its_body_from_the_first_of_its_points_to_the_last() -> None:
+    placed = Placed(car_box(9), pose(4.0, 3.0), np.array([-15.0, 0.0, 0.0]))
+    times = np.array([0.02, 0.01, 0.012])
+    found = boxes.measure(moment([actor(9, placed)]), np.full(3, 9 << 16, np.uint32), times)[9]
+    np.testing.assert_allclose(found.size_m, np.array([4.0 + 15.0 * 0.01, 1.8, 1.5]) + 2 * boxes.MARGIN_M)
+    assert found.centre_m[0] == pytest.approx(4.0 - 15.0 * 0.015)
+    assert found.dt_s == 0.012
 
 
 def test_an_actor_that_no_pulse_meets_has_its_box_at_the_moment_itself() -> None:
