@@ -33,7 +33,7 @@ def sunlit(
     It is negative where the sun shines through from behind, on what is ``leafy`` bool [N]. The sun is a disc: each
     point looks towards its own spot of it.
     """
-    facing = normals @ day.sun
+    facing = np.einsum("ij,j->i", normals, day.sun)
     if day.sun_lux.max() < _FAINT_LUX:
         return np.zeros_like(facing)
     facing[(facing < 0.0) & ~leafy] = 0.0

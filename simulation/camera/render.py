@@ -40,7 +40,7 @@ def render(
     mounted, ahead = image_rays(camera)
     pose = moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
     eye = pose[:3, :3] @ mounted + pose[:3, 3]
-    directions = ahead @ pose[:3, :3].T.astype(np.float32)
+    directions = np.einsum("ij,nj->ni", pose[:3, :3].astype(np.float32), ahead)  # BLAS is slow on such a shape
     hits = scene.cast(eye, directions)
     points = reached(np.broadcast_to(eye, directions.shape), directions, hits.range_m)
     tracer = Tracer(scene, day, weather.wetness, eye, lamps.headlamps(pose, eye), lamps.scene_lamps(scene, eye))

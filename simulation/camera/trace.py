@@ -82,7 +82,7 @@ class Tracer:
         if facing is not None:
             facing = facing[seen]
         elif pixels is None:  # a mirror's pictures are dim and small: shade in them is not worth its rays
-            facing = hits.normal @ day.sun
+            facing = np.einsum("ij,j->i", hits.normal, day.sun)
         else:
             facing = self._sunlit(hits.triangle, points, hits.normal, dt_s)
         lux = self._light(hits, points, facing, None if pixels is None else (pixels[0][seen], pixels[1][seen]))
