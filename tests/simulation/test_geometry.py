@@ -13,10 +13,12 @@ from formats import calibration, kitti_tracking
 from formats.kitti_tracking import TrackedObject
 from simulation.drive import simulate
 from simulation.recipe import PERIOD_S, Recipe
+from simulation.settings import Settings, StreetSettings
 from simulation.street import Street
 from simulation.truth.sensors import camera_pose, lidar_pose, moved
 
 FRAMES = 2
+BUSY = Settings(street=StreetSettings(district="city"))  # there is always somebody to be seen
 EDGE_M = 0.15  # a line of sight from the camera to a point ends this far before it: the point is noisy
 FLAT = (40, 44, 48, 50, 51, 60)  # road, parking, sidewalk, building, fence, lane marking
 
@@ -25,7 +27,7 @@ FLAT = (40, 44, 48, 50, 51, 60)  # road, parking, sidewalk, building, fence, lan
 def drive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A short drive, and its seed."""
     out = tmp_path_factory.mktemp(f"drive-{request.param}") / "drive"
-    simulate(out, Recipe(frames=FRAMES, seed=request.param, truth=("instances",)))
+    simulate(out, Recipe(frames=FRAMES, seed=request.param, settings=BUSY, truth=("instances",)))
     return out, request.param
 
 
@@ -61,7 +63,7 @@ def test_points_fall_on_pixels_of_the_same_instance(drive: tuple[Path, int]) -> 
     """
     folder, seed = drive
     projection = calibration.read_odometry(folder / "calib.txt", 2).lidar_to_image
-    street = Street(seed)
+    street = Street(seed, BUSY)
     nearest, around = [], []
     for frame in range(FRAMES):
         points, instances, _ = scan(folder, frame)
