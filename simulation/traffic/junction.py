@@ -198,10 +198,14 @@ class Junction:
         )
 
     def is_free(self, squares: int, user: User, way: Way | None = None) -> bool:
-        """Whether nobody inside holds one of ``squares``. Who came by the same lane is merely followed."""
+        """Whether nobody inside holds one of ``squares``. Who came by the same lane is merely followed.
+
+        Without a ``way`` it is a pedestrian who asks: other pedestrians do not count.
+        """
         for other, held in self.inside.items():
             followed = way is not None and held.way is not None and held.way.approach == way.approach
-            if other is not user and not followed and held.squares & squares:
+            walks_too = way is None and held.way is None
+            if other is not user and not followed and not walks_too and held.squares & squares:
                 return False
         return True
 

@@ -87,7 +87,10 @@ def _may_cross(stage: Stage, user: User, errand: Errand) -> bool:
             return False
         junction.hold(user, errand.squares)
         return True
-    if stage.claims:
+    if stage.claims or any(
+        o is not user and abs(o.s - user.s) < 1.5 and o.errand is not None and abs(o.d) < abs(user.d) + 3.0
+        for o in stage.walkers()
+    ):
         return False
     for other in stage.drivers():
         if other.along_street and abs(other.d) < stage.plan.half_road_m + 1.0:
@@ -131,10 +134,10 @@ def _look_for_way_over(stage: Stage, user: User) -> None:
         c = junction.crossing
         if c.zebra_s is None:
             continue
-        ahead = heading * (c.zebra_s - user.s) - _CORNER_M
-        if 0.5 < ahead < 3.0:
-            shift = stage.rng(11, user.number).uniform(0.0, 0.9)
-            errand = _lead_over(stage, user, ahead + shift - 0.4)
+        right = -user.side * stage.rng(11, user.number).uniform(0.4, 0.9)  # who comes the other way has the other half
+        ahead = heading * (c.zebra_s + right - user.s) - _CORNER_M
+        if 0.1 < ahead < 3.0:
+            errand = _lead_over(stage, user, ahead)
             reach = stage.plan.half_road_m + max(stage.plan.left.parking_m, stage.plan.right.parking_m)
             errand.squares = junction.squares((c.zebra_s - 1.3, c.zebra_s + 1.3), (-reach, reach))
             errand.junction, errand.zebra = junction, True
