@@ -1,20 +1,40 @@
 """Where the sensors sit on the vehicle: KITTI's rig (Geiger et al., *Vision meets Robotics*, IJRR 2013, Fig. 3).
 
-Frames: vehicle (ground point below the LiDAR: x forward, y left, z up), LiDAR (the same axes, 1.73 m up), camera 0
-(x right, y down, z forward). Cameras are rectified: they share camera 0's axes and differ in x alone.
+Frames: vehicle (ground point below the LiDAR: x forward, y left, z up), LiDAR (x forward, y left, z up, its nose a
+little down), camera 0 (x right, y down, z forward). Cameras are rectified: they share camera 0's axes and differ in x
+alone.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-LIDAR_HEIGHT_M = 1.73
+# Planes fitted to the road in SemanticKITTI's scans lie 1.79 m below the LiDAR (its maker's drawing says 1.73 m) and
+# rise towards its front by 0.4 to 0.8 degrees; KITTI's own calibration turns the cameras up against it by 0.85.
+LIDAR_HEIGHT_M = 1.78
+_NOSE_DOWN, _CAMERA_UP = math.radians(0.7), math.radians(0.85)
 WIDTH, HEIGHT = 1242, 375  # of every camera's image, pixels
 FOCAL_PX, CENTRE_U, CENTRE_V = 721.5377, 609.5593, 172.854
 CAMERA_X_M = (0.0, 0.54, -0.06, 0.48)  # cameras 0..3 on camera 0's x axis: grey left, right; colour left, right
 # LiDAR to camera 0, float64 [4,4]: the camera is 0.27 m ahead of and 0.08 m below the LiDAR.
-LIDAR_TO_CAMERA = np.array([[0, -1, 0, 0], [0, 0, -1, -0.08], [1, 0, 0, -0.27], [0, 0, 0, 1]], float)
-LIDAR_TO_VEHICLE = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, LIDAR_HEIGHT_M], [0, 0, 0, 1]], float)
+LIDAR_TO_CAMERA = np.array(
+    [
+        [0, -1, 0, 0],
+        [math.sin(_CAMERA_UP), 0, -math.cos(_CAMERA_UP), -0.08],
+        [math.cos(_CAMERA_UP), 0, math.sin(_CAMERA_UP), -0.27],
+        [0, 0, 0, 1],
+    ]
+)
+LIDAR_TO_VEHICLE = np.array(
+    [
+        [math.cos(_NOSE_DOWN), 0, math.sin(_NOSE_DOWN), 0],
+        [0, 1, 0, 0],
+        [-math.sin(_NOSE_DOWN), 0, math.cos(_NOSE_DOWN), LIDAR_HEIGHT_M],
+        [0, 0, 0, 1],
+    ]
+)
 # The inertial unit is 0.81 m behind, 0.32 m left of and 0.80 m below the LiDAR.
 IMU_TO_LIDAR = np.array([[1, 0, 0, -0.81], [0, 1, 0, 0.32], [0, 0, 1, -0.80], [0, 0, 0, 1]], float)
 
