@@ -18,6 +18,7 @@ PERIOD_S = 0.1  # between frames
 LayoutName = Literal["odometry", "raw"]
 TruthName = Literal["depth", "flow", "scene-flow", "instances"]
 LEFT, RIGHT = 2, 3  # KITTI's numbers of the colour cameras
+_ONLY_LOOK = ("preview", "statistics")  # rooms whose code looks at drives and changes none
 
 # Upper ends of what a frame's file takes, bytes: a scan of an HDL-64E or OS-1-128, a noisy picture, its dense truth.
 _BYTES = {
@@ -71,9 +72,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 @cache
 def code_digest() -> str:
-    """First 12 hexadecimal digits of SHA-256 over the simulator's sources and sensor profiles."""
+    """First 12 hexadecimal digits of SHA-256 over the sources that make drives, and the sensor profiles."""
     root = Path(__file__).resolve().parent
     digest = hashlib.sha256()
-    for path in [*sorted(root.rglob("*.py")), *sorted((root.parent / "configs" / "sensors").glob("*.yaml"))]:
+    sources = [p for p in sorted(root.rglob("*.py")) if p.relative_to(root).parts[0] not in _ONLY_LOOK]
+    for path in [*sources, *sorted((root.parent / "configs" / "sensors").glob("*.yaml"))]:
         digest.update(path.relative_to(root.parent).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
