@@ -156,8 +156,9 @@ class Scene:
         """
         starts, directions, dt = self._rays(origins, directions, dt_s)
         range_m, triangle, normal = self.standing.cast(np.hstack([starts, directions]))
+        bundles = _bundle(starts, directions, dt, range_m)
         for k, placed in enumerate(self.placed):
-            near = _near(starts, directions, dt, *self._ball(placed), range_m)
+            near = _near(starts, directions, dt, *self._ball(placed), range_m, bundles)
             if not len(near):
                 continue
             local, back = _into(placed, starts[near], directions[near], dt[near], self.standing.origin)
@@ -174,11 +175,12 @@ class Scene:
         """Whether anything lies between ``origins`` and ``origins`` + ``reaches`` (both [N,3]): bool [N]."""
         starts, reaches, dt = self._rays(origins, reaches, dt_s)
         blocked = self.standing.blocked(np.hstack([starts, reaches]))
-        length = np.linalg.norm(reaches, axis=1)
-        directions = reaches / np.maximum(length, 1e-9)[:, None]
-        length[blocked] = 0.0  # settled already
+        length = np.sqrt(np.einsum("ij,ij->i", reaches, reaches))
+        directions = reaches / np.maximum(length, np.float32(1e-9))[:, None]
+        length[blocked] = -np.inf  # settled already
+        bundles = _bundle(starts, directions, dt, length)
         for placed in self.placed:
-            near = _near(starts, directions, dt, *self._ball(placed), length)
+            near = _near(starts, directions, dt, *self._ball(placed), length, bundles)
             if len(near):
                 local, _ = _into(placed, starts[near], reaches[near], dt[near], self.standing.origin)
                 blocked[near] |= placed.body.solid.blocked(local)
@@ -214,22 +216,84 @@ def _into(
     return rays, turn
 
 
+_BUNDLE = 32  # neighbouring rays that are looked at together
+
+
 @numba.njit(cache=True)
-def _near(starts, directions, dt_s, centre, velocity, radius, reach):  # pragma: no cover - compiled
-    """Which rays pass through a moving ball before they have gone as far as ``reach`` [N]: int64 [K]."""
-    found = np.empty(len(starts), np.int64)
+def _bundle(starts, directions, dt_s, reach):  # pragma: no cover - compiled
+    """What holds each _BUNDLE rays in their order together: float32 [B,11].
+
+    Middle and radius of a ball round their starts; axis, and cosine of half the angle, of a cone round their
+    directions; the least and greatest ``dt_s``; the greatest ``reach``.
+    """
+    n = len(directions)
+    out = np.empty(((n + _BUNDLE - 1) // _BUNDLE, 11), np.float32)
+    for b in range(len(out)):
+        first, last = b * _BUNDLE, min((b + 1) * _BUNDLE, n)
+        for c in range(3):
+            start, axis = 0.0, 0.0
+            for k in range(first, last):
+                start += starts[k, c]
+                axis += directions[k, c]
+            out[b, c], out[b, 4 + c] = start / (last - first), axis
+        x, y, z = out[b, 4], out[b, 5], out[b, 6]
+        scale = 1.0 / (np.sqrt(x * x + y * y + z * z) + 1e-9)
+        out[b, 4], out[b, 5], out[b, 6] = x * scale, y * scale, z * scale
+        farthest, least, early, late, greatest = 0.0, 1.0, dt_s[first], dt_s[first], reach[first]
+        for k in range(first, last):
+            x, y, z = starts[k, 0] - out[b, 0], starts[k, 1] - out[b, 1], starts[k, 2] - out[b, 2]
+            farthest = max(farthest, x * x + y * y + z * z)
+            cosine = directions[k, 0] * out[b, 4] + directions[k, 1] * out[b, 5] + directions[k, 2] * out[b, 6]
+            least = min(least, cosine)
+            early, late, greatest = min(early, dt_s[k]), max(late, dt_s[k]), max(greatest, reach[k])
+        out[b, 3], out[b, 7], out[b, 8], out[b, 9], out[b, 10] = np.sqrt(farthest), least, early, late, greatest
+    return out
+
+
+@numba.njit(cache=True)
+def _near(starts, directions, dt_s, centre, velocity, radius, reach, bundles):  # pragma: no cover - compiled
+    """Which rays pass through a moving ball before they have gone as far as ``reach`` [N]: int64 [K].
+
+    ``bundles``: :func:`_bundle` of the rays, of which most are seen to pass by without a look at each ray.
+    """
+    found = np.empty(len(directions), np.int64)
     count = 0
-    for n in range(len(starts)):
-        x = centre[0] + dt_s[n] * velocity[0] - starts[n, 0]
-        y = centre[1] + dt_s[n] * velocity[1] - starts[n, 1]
-        z = centre[2] + dt_s[n] * velocity[2] - starts[n, 2]
-        along = x * directions[n, 0] + y * directions[n, 1] + z * directions[n, 2]
-        if along < -radius or along - radius > reach[n]:
+    speed = np.sqrt(velocity[0] * velocity[0] + velocity[1] * velocity[1] + velocity[2] * velocity[2])
+    for b in range(len(bundles)):
+        if _passes_by(bundles[b], centre, velocity, speed, radius):
             continue
-        if x * x + y * y + z * z - along * along < radius * radius:
-            found[count] = n
-            count += 1
+        for n in range(b * _BUNDLE, min((b + 1) * _BUNDLE, len(directions))):
+            x = centre[0] + dt_s[n] * velocity[0] - starts[n, 0]
+            y = centre[1] + dt_s[n] * velocity[1] - starts[n, 1]
+            z = centre[2] + dt_s[n] * velocity[2] - starts[n, 2]
+            along = x * directions[n, 0] + y * directions[n, 1] + z * directions[n, 2]
+            if along < -radius or along - radius > reach[n]:
+                continue
+            if x * x + y * y + z * z - along * along < radius * radius:
+                found[count] = n
+                count += 1
     return found[:count].copy()
+
+
+@numba.njit(cache=True)
+def _passes_by(bundle, centre, velocity, speed, radius):  # pragma: no cover - compiled
+    """Whether no ray of a bundle can meet the moving ball."""
+    dt = (bundle[8] + bundle[9]) / 2
+    x, y, z = centre[0] - bundle[0], centre[1] - bundle[1], centre[2] - bundle[2]
+    x, y, z = x + dt * velocity[0], y + dt * velocity[1], z + dt * velocity[2]
+    wide = radius + bundle[3] + speed * (bundle[9] - dt) + 0.01  # the ball that one ray from the middle would meet
+    away = x * x + y * y + z * z
+    if away <= wide * wide:
+        return False
+    away = np.sqrt(away)
+    if away - wide > bundle[10]:
+        return True
+    # Cosine of the sum of two angles: half the cone's, and half that under which the ball is seen.
+    cone, ball = bundle[7] - np.float32(1e-5), np.float32(wide / away)
+    if cone <= 0.0:
+        return False
+    limit = cone * np.sqrt(1.0 - ball * ball) - np.sqrt(1.0 - cone * cone) * ball
+    return x * bundle[4] + y * bundle[5] + z * bundle[6] < limit * away
 
 
 @numba.njit(cache=True)
