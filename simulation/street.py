@@ -32,7 +32,7 @@ class Street:
         self.settings = settings or Settings()
         self.plan = draw_plan(seed, self.settings.street)
         self.weather = draw_weather(seed, self.settings.weather, self.settings.light)
-        self.line = Centreline(self.plan.bends, self.plan.hills)
+        self.line = Centreline(self.plan.bends, self.plan.hills, self.plan.relief)
         dark = self.weather.daylight < 0.7 or self.weather.visibility_m < 500.0 or self.weather.rain_mmph > 0.0
         self.traffic = Traffic(seed, self.plan, self.line, self.settings.traffic, lights=dark)
         self._stretch = lru_cache(maxsize=16)(lambda number: Stretch(seed, self.plan, self.line, number).build())

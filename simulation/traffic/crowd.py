@@ -153,7 +153,7 @@ class Traffic:
 
     def _points(self, s: np.ndarray, d: np.ndarray) -> np.ndarray:
         x, y = self._line.at(s, d)
-        return np.stack([x, y, self._line.height(s)], 1)
+        return np.stack([x, y, self._line.height(s, d)], 1)
 
     def _body(self, state: _State, t_s: float) -> Body:
         """The body of a user in one of few states; kept, for it costs more than all the rest."""

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simulation.world.centreline import Centreline
-from simulation.world.layout import KERB_M, Crossing
+from simulation.world.layout import Crossing
 from simulation.world.plan import Plan
+from simulation.world.relief import KERB_M
 
 _KERB_RUN_M = 0.3  # a step up is spread over so much way
 
@@ -25,12 +26,12 @@ def street_poses(
 ) -> np.ndarray:
     """:meth:`Centreline.pose` of N things, float64 [N,4,4], then nose down by ``pitch`` and over right by ``roll``."""
     poses = np.zeros((len(s), 4, 4))
-    heading, rise = line.heading(s), np.arctan(line.grade(s))
-    poses[:, :3, :3] = _turn(2, heading) @ _turn(1, -rise) @ _turn(2, yaw)
+    rise, lean = line.tilt(s, d)
+    poses[:, :3, :3] = _turn(2, line.heading(s)) @ _turn(1, -rise) @ _turn(0, lean) @ _turn(2, yaw)
     if np.any(pitch) or np.any(roll):
         poses[:, :3, :3] = poses[:, :3, :3] @ _turn(1, np.asarray(pitch)) @ _turn(0, np.asarray(roll))
     x, y = line.at(s, d)
-    poses[:, 0, 3], poses[:, 1, 3], poses[:, 2, 3], poses[:, 3, 3] = x, y, line.height(s) + above_m, 1.0
+    poses[:, 0, 3], poses[:, 1, 3], poses[:, 2, 3], poses[:, 3, 3] = x, y, line.height(s, d, above_m), 1.0
     return poses
 
 

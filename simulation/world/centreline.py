@@ -1,4 +1,4 @@
-"""The line down the middle of the street, by arc length."""
+"""The line down the middle of the street, by arc length, and the ground beside it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simulation.world.relief import LEVEL, Relief
+
 _STEP_M = 0.5
 _BEFORE_M = 500.0  # the line is known from here before its origin
+_AXLE_M, _WHEEL_M = 1.35, 0.75  # what stands on the ground tilts as a car with its wheels this far ahead and aside
 
 Wave = tuple[float, float, float]  # swing, wavelength in metres, phase
 
@@ -25,12 +28,13 @@ def turn(axis: int, angle: float) -> np.ndarray:
 class Centreline:
     """A winding, rolling line: its heading and its height are sums of sines of the way ``s`` along it.
 
-    ``bends``: the sines of the heading, swing in radians; ``hills``: those of the height, swing in metres. A point of
-    the street is (s, d): ``s`` metres along the line as seen from above, ``d`` metres to its left.
+    ``bends``: the sines of the heading, swing in radians; ``hills``: those of the height, swing in metres; ``relief``:
+    crown, gutters and waves of the road on top of those. A point of the street is (s, d): ``s`` metres along the line
+    as seen from above, ``d`` metres to its left.
     """
 
-    def __init__(self, bends: tuple[Wave, ...], hills: tuple[Wave, ...] = ()) -> None:
-        self._bends, self._hills = bends, hills
+    def __init__(self, bends: tuple[Wave, ...], hills: tuple[Wave, ...] = (), relief: Relief = LEVEL) -> None:
+        self._bends, self._hills, self.relief = bends, hills, relief
         self._tabulate(1000.0)
 
     def heading(self, s: ArrayLike) -> np.ndarray:
@@ -50,24 +54,33 @@ class Centreline:
         x, y = np.interp(s, self._s, self._x), np.interp(s, self._s, self._y)
         return x - d * np.sin(heading), y + d * np.cos(heading)
 
-    def height(self, s: ArrayLike) -> np.ndarray:
-        """z of the road at ``s`` (metres); the street is level across."""
-        return _sines(self._hills, s)
+    def height(self, s: ArrayLike, d: ArrayLike = 0.0, above_m: ArrayLike = 0.0) -> np.ndarray:
+        """z of the ground at (s, d) (metres), or of what is drawn ``above_m`` over the road there; all broadcast.
+
+        Kerbs vary: what is drawn ``KERB_M`` over the road, the top of a kerb, is as high as the kerb is there.
+        """
+        return _sines(self._hills, s) + self.relief.height(s, d) + self.relief.raised(s, d, above_m)
 
     def grade(self, s: ArrayLike) -> np.ndarray:
-        """Rise of the road per metre at ``s``."""
+        """Rise of the line per metre at ``s``, the road's unevenness left out."""
         return slopes(self._hills, s)
 
-    def pose(self, s: float, d: float = 0.0, yaw: float = 0.0, above_m: float = 0.0) -> np.ndarray:
-        """Frame float64 [4,4] of a thing that stands at (s, d), ``above_m`` over the road's height, to the street.
+    def tilt(self, s: ArrayLike, d: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """How a car's wheels stand at (s, d): angles (radians) by which it points up, and by which its left is up."""
+        s, d = np.broadcast_arrays(np.asarray(s, float), np.asarray(d, float))
+        ahead, aside = np.array([_AXLE_M, -_AXLE_M, 0.0, 0.0]), np.array([0.0, 0.0, _WHEEL_M, -_WHEEL_M])
+        front, rear, left, right = np.moveaxis(self.relief.height(s[..., None] + ahead, d[..., None] + aside), -1, 0)
+        return np.arctan(self.grade(s) + (front - rear) / (2 * _AXLE_M)), np.arctan((left - right) / (2 * _WHEEL_M))
 
-        Its x axis points along the street, turned left by ``yaw``; its z axis is square to the road's slope.
+    def pose(self, s: float, d: float = 0.0, yaw: float = 0.0, above_m: float = 0.0) -> np.ndarray:
+        """Frame float64 [4,4] of a thing that stands at (s, d), ``above_m`` over the road (see :meth:`height`).
+
+        Its x axis points along the street, turned left by ``yaw``; its z axis is square to the ground.
         """
-        (x, y), z = self.at(s, d), float(self.height(s)) + above_m
-        heading, rise = float(self.heading(s)), math.atan(float(self.grade(s)))
+        (x, y), (rise, lean) = self.at(s, d), self.tilt(s, d)
         pose = np.eye(4)
-        pose[:3, :3] = turn(2, heading) @ turn(1, -rise) @ turn(2, yaw)
-        pose[:3, 3] = x, y, z
+        pose[:3, :3] = turn(2, float(self.heading(s))) @ turn(1, -float(rise)) @ turn(0, float(lean)) @ turn(2, yaw)
+        pose[:3, 3] = x, y, self.height(s, d, above_m)
         return pose
 
     def _tabulate(self, end_m: float) -> None:

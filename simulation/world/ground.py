@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
 
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look
-from simulation.world.layout import KERB_M, Crossing
+from simulation.world.layout import Crossing
 from simulation.world.plan import generator
+from simulation.world.relief import KERB_M
 from simulation.world.site import EDGE_M, Flank, Site
 
 ROAD = Look(40, Material.ASPHALT, (0.33, 0.33, 0.34))
@@ -23,7 +25,7 @@ _LANDS = (
     Look(72, Material.GRASS, (0.38, 0.3, 0.2)),  # ploughed
     Look(72, Material.GRASS, (0.55, 0.49, 0.25)),  # stubble
 )
-_ROW_M = 2.5
+_ROW_M = 1.25
 _SKIRT_M = 0.4  # short skirts close the gaps where two ribbons meet
 _LAND_STRIPS_M = (3.0, 4.0, 5.0, 7.0, 9.0, 12.0, 25.0, 25.0)
 
@@ -38,7 +40,8 @@ def lay_ground(site: Site) -> None:
     plan = site.plan
     half, island = plan.half_road_m, plan.island_m / 2
     rows = _rows(site.begin_s, site.end_s)
-    ribbon(site, rows, [(-half, 0.0), (half, 0.0)], [road_look(site)], 1)
+    across = [(float(d), 0.0) for d in _columns(half)]
+    ribbon(site, rows, across, [road_look(site)] * (len(across) - 1), 256)
     if island:
         look = GRAVEL if plan.left.gravel else GRASS
         section = [(-island, 0.0), (-island, KERB_M), (island, KERB_M), (island, 0.0)]
@@ -47,6 +50,13 @@ def lay_ground(site: Site) -> None:
     for flank in site.flanks:
         for a, b in _pieces(site, site.arm(flank)):
             _lay_roadside(site, flank, a, b)
+
+
+def _columns(half_m: float) -> np.ndarray:
+    """Across a carriageway: close together in its middle and at its gutters, where the fall changes."""
+    inner = np.linspace(0.0, half_m - 0.35, math.ceil(half_m / 1.2) + 1)
+    out = np.unique([0.0, 0.3, *inner[inner > 0.5], half_m])
+    return np.concatenate([-out[:0:-1], out])
 
 
 def ribbon(

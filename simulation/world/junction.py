@@ -11,7 +11,8 @@ from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, box, join, tube
 from simulation.world.ground import GRASS, SIDEWALK, road_look
 from simulation.world.houses import draw_house
-from simulation.world.layout import KERB_M, SIDE_REACH_M, Crossing
+from simulation.world.layout import SIDE_REACH_M, Crossing
+from simulation.world.relief import KERB_M
 from simulation.world.site import Flank, Site, Trade
 
 PARKING_M = 2.2  # width of the parking strip along one side of a side street

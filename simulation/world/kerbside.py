@@ -10,7 +10,8 @@ from simulation.actors import Kind
 from simulation.shapes import objects
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, Mesh, box, join, tube
-from simulation.world.layout import KERB_M, BusStop
+from simulation.world.layout import BusStop
+from simulation.world.relief import KERB_M
 from simulation.world.site import Flank, Site, Trade
 
 _PARKED: tuple[tuple[Kind, float, float], ...] = (  # kind, share, width of the strip it needs (m)

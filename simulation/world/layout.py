@@ -15,7 +15,6 @@ from simulation.world.centreline import slopes
 from simulation.world.plan import Plan, Side, generator
 
 STRETCH_M = 30.0
-KERB_M = 0.12
 BEHIND_M, AHEAD_M = 100.0, 160.0  # what there is around the ego vehicle
 SIDE_REACH_M = 90.0  # side streets end this far from the centre line
 ZEBRA_M = 3.0  # width of a zebra crossing, as a driver crosses it
@@ -109,7 +108,7 @@ def _kerb_m(half_width_m: float, radius_m: float, out_m: np.ndarray | float) -> 
 
 def front_m(plan: Plan, side: Side) -> float:
     """Distance from the centre line at which a side's sidewalk ends and gardens begin."""
-    return plan.half_road_m + side.parking_m + side.verge_m + side.sidewalk_m
+    return plan.half_road_m + side.pavement_m
 
 
 def draw_layout(seed: int, plan: Plan, number: int) -> Layout:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 
 from simulation.shapes.materials import Material
@@ -11,8 +14,9 @@ from simulation.world.site import Flank, Site
 
 _PAINT = Look(60, Material.PAINT_MARK, (0.85, 0.85, 0.83))
 _CYCLE_RED = Look(40, Material.ASPHALT, (0.45, 0.2, 0.17))
-_ABOVE_M = 0.004
+_ABOVE_M = 0.005
 _LINE_M = 0.12
+_PIECE_M = 1.0
 # Outlines (m), ahead and to the left: an arrow straight on, and the head of one that turns left.
 _SHAFT = ((-1.5, -0.08), (0.4, -0.08), (0.4, 0.08), (-1.5, 0.08))
 _TIP = ((0.4, -0.3), (1.5, 0.0), (1.5, 0.0), (0.4, 0.3))
@@ -27,8 +31,10 @@ class Paint:
         self._corners: list[tuple[tuple[float, float], ...]] = []
 
     def stripe(self, from_s: float, to_s: float, from_d: float, to_d: float) -> None:
-        """A rectangle."""
-        self._corners.append(((from_s, from_d), (to_s, from_d), (to_s, to_d), (from_s, to_d)))
+        """A rectangle, in pieces small enough to follow the road's crown and waves."""
+        for s0, s1 in pairwise(_cuts(from_s, to_s)):
+            for d0, d1 in pairwise(_cuts(from_d, to_d)):
+                self._corners.append(((s0, d0), (s1, d0), (s1, d1), (s0, d1)))
 
     def outline(self, corners: tuple[tuple[float, float], ...], s: float, d: float, ahead: int) -> None:
         """A shape given ahead and to the left, for traffic along +s (``ahead`` 1) or against it (-1)."""
@@ -39,10 +45,14 @@ class Paint:
         if not self._corners:
             return
         s, d = np.array(self._corners).reshape(-1, 2).T
-        vertices = np.stack([*site.line.at(s, d), site.line.height(s) + above_m], 1)
+        vertices = np.stack([*site.line.at(s, d), site.line.height(s, d) + above_m], 1)
         first = 4 * np.arange(len(self._corners))[:, None]
         triangles = (first + np.array([0, 1, 2, 0, 2, 3])).reshape(-1, 3)
         site.parts.append(mesh(vertices, triangles, look).owned(object_id))
+
+
+def _cuts(a: float, b: float) -> list[float]:
+    return np.linspace(a, b, max(1, math.ceil(abs(b - a) / _PIECE_M - 1e-6)) + 1).tolist()
 
 
 def paint_markings(site: Site) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulation.actors import Kind
 from simulation.shapes import objects
-from simulation.world.layout import KERB_M
+from simulation.world.relief import KERB_M
 from simulation.world.site import Flank, Site, Trade
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from errors import UserError
 from simulation.settings import StreetSettings
 from simulation.world.centreline import Wave
+from simulation.world.relief import Relief, draw_relief
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Side:
     slope: float  # of the land beyond the gardens
     gravel: bool  # verge and yards are gravel instead of grass
 
+    @property
+    def pavement_m(self) -> float:
+        """From the edge of the carriageway to where gardens begin."""
+        return self.parking_m + self.verge_m + self.sidewalk_m
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -67,6 +73,7 @@ class Plan:
     right: Side
     bends: tuple[Wave, ...]  # of the centre line's heading: swing rad, wavelength m, phase
     hills: tuple[Wave, ...]  # of its height: swing m, wavelength m, phase
+    relief: Relief  # crown, gutters, kerbs and waves of the road
     ego_lane: int
     ego_speed_mps: float
     traffic_m: float  # spacing of road users in a lane
@@ -98,18 +105,28 @@ def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
     district = _fall_on(seed) if settings.district is None else _district(settings.district)
     lanes = int(rng.choice(district.lanes))
     left, right = _draw_side(rng, district), _draw_side(rng, district)
+    lane_m = rng.uniform(2.9, 3.6)
+    cycle_m = 1.5 if district.name in ("city", "avenue", "residential") and rng.random() < 0.25 else 0.0
+    island_m = rng.uniform(1.5, 4.0) if lanes > 1 and rng.random() < 0.6 else 0.0
+    road = island_m / 2 + lanes * lane_m + cycle_m
     return Plan(
         district=district.name,
         lanes=lanes,
-        lane_m=rng.uniform(2.8, 3.3) if lanes == 1 and district.name != "country" else rng.uniform(2.9, 3.6),
-        cycle_m=1.5 if district.name in ("city", "avenue", "residential") and rng.random() < 0.25 else 0.0,
+        lane_m=lane_m,
+        cycle_m=cycle_m,
         cycle_red=bool(rng.random() < 0.4),
         centre_marked=bool(lanes > 1 or rng.random() < 0.6),
-        island_m=rng.uniform(1.5, 4.0) if lanes > 1 and rng.random() < 0.6 else 0.0,
+        island_m=island_m,
         left=left,
         right=right,
         bends=_draw_bends(rng, settings.bends),
         hills=_draw_hills(rng, settings.slopes),
+        relief=draw_relief(
+            generator(seed, 0, 1),
+            (road + left.parking_m, road + right.parking_m),
+            (road + left.pavement_m, road + right.pavement_m),
+            divided=island_m > 0.0,
+        ),
         ego_lane=int(rng.integers(lanes)),
         ego_speed_mps=rng.uniform(8.0, 10.0),
         traffic_m=rng.uniform(30.0, 80.0),

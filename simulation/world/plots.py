@@ -14,8 +14,8 @@ from simulation.shapes.mesh import Look, box
 from simulation.world.ground import GRAVEL, PARKING
 from simulation.world.houses import draw_house
 from simulation.world.junction import arm_edge_m
-from simulation.world.layout import KERB_M
 from simulation.world.open_land import fill_open_plot
+from simulation.world.relief import KERB_M
 from simulation.world.site import Flank, Site, Trade
 
 _PAVED = Look(49, Material.PAVING, (0.5, 0.47, 0.45))

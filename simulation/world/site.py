@@ -14,8 +14,9 @@ from simulation.shapes.catalogue import draw_model
 from simulation.shapes.mesh import Look, Mesh, surface
 from simulation.world.centreline import Centreline, turn
 from simulation.world.footprints import Footprint, Footprints
-from simulation.world.layout import KERB_M, STRETCH_M, ZEBRA_M, Crossing, draw_layout
+from simulation.world.layout import STRETCH_M, ZEBRA_M, Crossing, draw_layout
 from simulation.world.plan import DISTRICTS, Plan, Side, generator
+from simulation.world.relief import KERB_M
 
 EDGE_M = 90.0  # the ground ends this far from the centre line
 _LOW_M = 2.3  # what is lower than this over the ground is in the way of people and cars
@@ -132,7 +133,7 @@ class Site:
         """Ground through ``points`` [R,C,3] (s, d, metres over the road); ``looks`` [C-1] for the strips between."""
         s, d, z = np.moveaxis(points, 2, 0)
         x, y = self.line.at(s, d)
-        placed = np.stack([x, y, z + self.line.height(s)], 2)
+        placed = np.stack([x, y, self.line.height(s, d, z)], 2)
         for c, look in enumerate(looks):
             self.parts.append(surface(placed[:, c : c + 2], [look]).owned(object_id + c))
 
@@ -232,7 +233,7 @@ class Site:
     def _upright(self, s: float, d: float, yaw: float, z: float) -> np.ndarray:
         (x, y), pose = self.line.at(s, d), np.eye(4)
         pose[:3, :3] = turn(2, float(self.line.heading(s)) + yaw)
-        pose[:3, 3] = x, y, float(self.line.height(s)) + z
+        pose[:3, 3] = x, y, float(self.line.height(s, d, z))
         return pose
 
     def _footprint(self, vertices: np.ndarray, s: float, d: float, yaw: float) -> Footprint:

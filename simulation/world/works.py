@@ -8,7 +8,7 @@ import numpy as np
 
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, Mesh, box, frustum, join
-from simulation.world.layout import KERB_M
+from simulation.world.relief import KERB_M
 from simulation.world.site import Site, Trade
 
 _RED, _WHITE = Look(99, Material.RETRO, (0.8, 0.12, 0.08)), Look(99, Material.RETRO, (0.9, 0.9, 0.88))

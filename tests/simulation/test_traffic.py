@@ -49,7 +49,7 @@ def slow_overlap(a: np.ndarray, b: np.ndarray) -> bool:
 
 def traffic(seed: int, **factors: float) -> Traffic:
     plan = draw_plan(seed)
-    return Traffic(seed, plan, Centreline(plan.bends, plan.hills), TrafficSettings(**factors))
+    return Traffic(seed, plan, Centreline(plan.bends, plan.hills, plan.relief), TrafficSettings(**factors))
 
 
 class Record:
@@ -324,7 +324,7 @@ def test_nothing_of_what_is_set_to_none(factors: dict[str, float], gone: set[str
 def test_lamps_and_signal_heads() -> None:
     """At night vehicles have their lights on; every signalled crossing near shows its heads."""
     plan = draw_plan(0)
-    line = Centreline(plan.bends, plan.hills)
+    line = Centreline(plan.bends, plan.hills, plan.relief)
     heads = sum(
         len(c.heads) for n in range(-4, 6) if (c := draw_layout(0, plan, n).crossing) is not None and -100 < c.s < 150
     )
@@ -389,7 +389,7 @@ def test_paths(ahead: float, left: float, sign: int, yaw: float) -> None:
 
 def test_many_poses_are_those_of_the_line() -> None:
     plan = draw_plan(4)
-    line = Centreline(plan.bends, plan.hills)
+    line = Centreline(plan.bends, plan.hills, plan.relief)
     s, d, yaw = np.random.default_rng(0).uniform(-5, 400, (3, 20)) * ([1.0], [0.02], [0.01])
     for k, pose in enumerate(street_poses(line, s, d, yaw, 0.3)):
         np.testing.assert_allclose(pose, line.pose(float(s[k]), float(d[k]), float(yaw[k]), 0.3), atol=1e-12)
