@@ -34,7 +34,7 @@ def simulate(
     light: Annotated[str, typer.Option(help="any, day, dusk or night.")] = "any",
     layout: Annotated[str, typer.Option(help="odometry (SemanticKITTI sequence) or raw (KITTI drive).")] = "odometry",
     camera: Annotated[str, typer.Option(help="left, right, both or none.")] = "left",
-    truth: Annotated[str, typer.Option(help="More truth: depth,flow,scene-flow,instances or some of them.")] = "",
+    truth: Annotated[str, typer.Option(help="More truth: depth,flow,scene-flow,instances,point-times or some.")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting: traffic.vehicles=0.5")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; default 2, or 1 on one core.")] = None,
     no_preview: Annotated[bool, typer.Option("--no-preview", help="Make no annotated video.")] = False,

@@ -1,7 +1,8 @@
 """A simulated drive on disk: made frame by frame, resumed where it stopped, and completed by what speaks of all frames.
 
 What there is in the end: the recording in KITTI's layout (:mod:`simulation.layouts`), a label for every point, poses,
-``label_02/0000.txt`` (KITTI tracking), ``objects.jsonl``, ``actions.json`` (ActivityNet) and ``drive.json``, the card.
+``label_02/0000.txt`` (KITTI tracking; ``label_03`` for the right camera), ``objects.jsonl``, ``actions.json``
+(ActivityNet) and ``drive.json``, the card.
 """
 
 from __future__ import annotations
@@ -109,10 +110,12 @@ def discard_another(out: Path, recipe: Recipe) -> None:
 def _complete(folder: DriveFolder) -> None:
     """Write what speaks of all frames, from the frames' records; the card last."""
     recipe, root = folder.recipe, folder.layout.root(folder.recipe)
-    poses, tracking, lines, points = [], [], [], Counter[str]()
+    poses, lines, points = [], [], Counter[str]()
+    tracking: dict[int, list[str]] = {camera: [] for camera in recipe.cameras}
     for record in folder.records():
         poses.append(np.array(record["lidar_pose"]))
-        tracking += record["tracking"]
+        for camera in recipe.cameras:
+            tracking[camera] += record["tracking"][str(camera)]
         lines.append(record["objects"])
         points.update(record["points_per_label"])
     for path, text in folder.layout.texts(recipe, poses).items():
@@ -123,7 +126,8 @@ def _complete(folder: DriveFolder) -> None:
     sightings = objects.sightings(lines)
     name = f"drive_{recipe.seed}"
     activities = activity.database(actions, sightings, ACTIONS, name=name, frames=recipe.frames, period_s=PERIOD_S)
-    folder.write(root / "label_02" / "0000.txt", "".join(f"{line}\n" for line in tracking).encode())
+    for camera, labels in tracking.items():
+        folder.write(root / f"label_0{camera}" / "0000.txt", "".join(f"{line}\n" for line in labels).encode())
     folder.write(root / "objects.jsonl", "".join(f"{line}\n" for line in lines).encode())
     folder.write(root / "actions.json", json.dumps(activities, indent=1).encode() + b"\n")
     folder.finish(card(folder, street, actions, points))

@@ -20,7 +20,7 @@ from simulation.recipe import Recipe
 
 CARD, PREVIEW, UNFINISHED = "drive.json", "preview.mp4", ".unfinished"
 _RECIPE = "recipe.json"
-_FRAME_FILE = re.compile(r"\d{6}(\d{4})?\.(bin|label|png|npz|txt)(\.tmp)?")
+_FRAME_FILE = re.compile(r"\d{6}(\d{4})?\.(bin|label|png|npz|npy|txt)(\.tmp)?")
 _TEXT_FILE = re.compile(r"(calib\w*|times(tamps\w*)?|poses|dataformat)\.txt|0000\.txt|(objects\.jsonl|actions\.json)")
 _SEARCHED = ("", "*/", "*_*_*/", "*_*_*/*_sync/", "*_*_*/*_sync/*/", "*_*_*/*_sync/*/data/")
 

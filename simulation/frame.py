@@ -70,11 +70,11 @@ class FrameMaker:
                 pictures[camera] = render(moment, self._street.weather, settings.camera, rng, camera)
         left = pictures.get(LEFT)
         with clock("truth"):
-            seen = visibility.measure(moment, left.hits, camera=LEFT) if left else {}
+            seen = {camera: visibility.measure(moment, p.hits, camera) for camera, p in pictures.items()}
             solid = boxes.measure(moment, turn.labels, turn.dt_s, compensated=settings.lidar.compensate)
             record = {
                 "lidar_pose": (moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE).tolist(),
-                "tracking": tracking.lines(frame, moment, seen, solid) if left else [],
+                "tracking": {n: tracking.lines(frame, moment, by, solid) for n, by in seen.items()},
                 "objects": objects.line(frame, moment, seen, solid),
                 "points_per_label": _counts(turn.labels & 0xFFFF),
             }
@@ -83,6 +83,8 @@ class FrameMaker:
             files = {"velodyne": turn.points.tobytes(), "labels": turn.labels.tobytes()}
             files |= {f"image_{camera}": _png(picture.image) for camera, picture in pictures.items()}
             files |= {p: _png(a) if isinstance(a, np.ndarray) else _npz(a) for p, a in arrays.items()}
+            if "point-times" in recipe.truth:
+                files["point_times"] = _npy(turn.dt_s)
             if recipe.layout == "raw":
                 files["oxts"] = oxts.packet_text(moment.ego).encode()
         return Frame(files, record)
@@ -134,6 +136,12 @@ def _png(image: np.ndarray) -> bytes:
     import cv2
 
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:

@@ -16,14 +16,16 @@ from simulation.world.plan import draw_plan
 
 PERIOD_S = 0.1  # between frames
 LayoutName = Literal["odometry", "raw"]
-TruthName = Literal["depth", "flow", "scene-flow", "instances"]
+TruthName = Literal["depth", "flow", "scene-flow", "instances", "point-times"]
+OF_POINTS: tuple[TruthName, ...] = ("scene-flow", "point-times")  # truth that needs no camera
 LEFT, RIGHT = 2, 3  # KITTI's numbers of the colour cameras
 _ONLY_LOOK = ("preview", "statistics")  # rooms whose code looks at drives and changes none
 
 # Upper ends of what a frame's file takes, bytes: a scan of an HDL-64E or OS-1-128, a noisy picture, its dense truth.
 _BYTES = {
     "velodyne": 2_200_000, "labels": 550_000, "image_2": 1_200_000, "image_3": 1_200_000, "depth_2": 1_900_000,
-    "flow_2": 4_000_000, "scene_flow": 3_300_000, "scene_flow_2": 8_000_000, "instances_2": 60_000, "oxts": 1_000,
+    "flow_2": 4_000_000, "scene_flow": 3_300_000, "scene_flow_2": 8_000_000, "instances_2": 60_000,
+    "point_times": 550_000, "oxts": 1_000,
 }  # fmt: skip
 
 
@@ -47,7 +49,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if not 0 <= self.seed < 2**63:
             raise UserError(f"--seed {self.seed}: must be from 0 to 2^63 - 1")
         for name in self.truth:
-            if name != "scene-flow" and LEFT not in self.cameras:
+            if name not in OF_POINTS and LEFT not in self.cameras:
                 raise UserError(f"--truth {name}: is the left camera's; add --camera left or both")
         load_profile(self.settings.sensor)
         draw_plan(self.seed, self.settings.street)
@@ -59,6 +61,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if "scene-flow" in self.truth:
             products += ["scene_flow", "scene_flow_2"] if LEFT in self.cameras else ["scene_flow"]
         products += ["instances_2"] if "instances" in self.truth else []
+        products += ["point_times"] if "point-times" in self.truth else []
         return (*products, "oxts") if self.layout == "raw" else tuple(products)
 
     def bytes_per_frame(self) -> int:

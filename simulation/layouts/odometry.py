@@ -5,7 +5,7 @@
     velodyne/000000.bin …   labels/000000.label …   image_2/000000.png …   image_3/…
     calib.txt  times.txt  poses.txt
 
-and beside them depth_2/, flow_2/, scene_flow/, scene_flow_2/, instances_2/ where they are asked for.
+and beside them depth_2/, flow_2/, scene_flow/, scene_flow_2/, instances_2/, point_times/ where they are asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from simulation.recipe import PERIOD_S, Recipe
 SUFFIXES = {
     "velodyne": "bin", "labels": "label", "image_2": "png", "image_3": "png", "instances_2": "png",
     "depth_2": "npz", "flow_2": "npz", "scene_flow": "npz", "scene_flow_2": "npz",
+    "point_times": "npy",
 }  # fmt: skip
 
 

@@ -25,8 +25,9 @@ class FrameFiles:
     """One frame of a drive, as its files have it.
 
     ``points`` float32 [N,4], ``labels`` uint16 [N] raw; ``image`` BGR with ``lidar_to_image`` [3,4], or None;
-    ``objects``: of ``objects.jsonl``; ``tracked``: of ``label_02``; ``actions``: the annotations that last now, of all
-    in the drive; ``path`` float64 [F,3]: where the LiDAR is in every frame, in this frame's LiDAR coordinates.
+    ``objects``: of ``objects.jsonl``; ``tracked``: the image's ``label_02`` or ``label_03``; ``actions``: the
+    annotations that last now, of all in the drive; ``path`` float64 [F,3]: where the LiDAR is in every frame, in this
+    frame's LiDAR coordinates.
     """
 
     number: int
@@ -56,8 +57,9 @@ class DriveFiles:
         )
         self._objects = [json.loads(line) for line in (folder.root / "objects.jsonl").read_text().splitlines()]
         self._tracked: dict[int, list[TrackedObject]] = defaultdict(list)
-        for tracked in kitti_tracking.read(folder.root / "label_02" / "0000.txt"):
-            self._tracked[tracked.frame].append(tracked)
+        if self._camera is not None:
+            for tracked in kitti_tracking.read(folder.root / f"label_0{self._camera}" / "0000.txt"):
+                self._tracked[tracked.frame].append(tracked)
         [drive] = json.loads((folder.root / "actions.json").read_text())["database"].values()
         self._actions = drive["annotations"]
         self._poses = _lidar_poses(np.loadtxt(folder.root / "poses.txt", ndmin=2))
@@ -80,7 +82,7 @@ class DriveFiles:
             image=None if self._images is None else read_image(self._images.files[number]),
             lidar_to_image=None if self._images is None else self._images.calibration.lidar_to_image,
             objects=self._objects[number]["objects"],
-            tracked=self._tracked[number] if self._camera == LEFT else [],
+            tracked=self._tracked[number],
             actions=[a for a in self._actions if a["segment"][0] <= t_s < a["segment"][1]],
             path=(here @ self._poses)[:, :3, 3],
             table=self._table,

@@ -1,7 +1,8 @@
 """3-D boxes around actors where the LiDAR meets them, as annotators draw them around its points.
 
-A box is upright in the LiDAR's frame (KITTI's have a heading but no roll and pitch) and holds every vertex of the body
-as it is then: so its size follows a walker's step, and grows a little where the street tilts the body.
+A box has a heading but no roll and pitch, so each actor has two: one upright in the LiDAR's frame and one upright in
+camera 0's, as KITTI's labels are, for the rig tilts one against the other. A box holds every vertex of the body as it
+is then: so its size follows a walker's step, and grows a little where street or sensor tilt the body.
 
 A spinning LiDAR meets a passing car's rear some hundredths of a second after its front, and what is right behind the
 vehicle twice, at the start of the turn and at its end. The box holds all of it, as it moved while its points were
@@ -16,27 +17,37 @@ from typing import NamedTuple
 import numpy as np
 
 from simulation.actors import Actor, Moment
-from simulation.truth.sensors import lidar_poses, moved
+from simulation.truth.sensors import LIDAR_TO_AHEAD, lidar_poses, moved
 
 MARGIN_M = 0.05  # on each side: more than three times the noise of a range
 
 
 class Box3d(NamedTuple):
-    """A box in the LiDAR frame. ``size_m`` is (length, width, height); ``yaw`` turns x to the actor's front, about z.
+    """A box, upright in a frame with x forward, y left, z up.
 
-    ``lidar_points``: how many points of the scan carry the actor's instance. ``dt_s``: when the middle one of them was
-    measured, in seconds after the moment; 0 where there is none.
+    ``size_m`` is (length, width, height); ``yaw`` (rad) turns x to the actor's front, about z.
     """
 
     centre_m: tuple[float, float, float]
     size_m: tuple[float, float, float]
     yaw: float
+
+
+class Measured(NamedTuple):
+    """An actor's boxes: upright ``in_lidar``'s frame, and ``in_camera`` 0's (its axes named as the LiDAR's).
+
+    ``lidar_points``: how many points of the scan carry the actor's instance. ``dt_s``: when the middle one of them was
+    measured, in seconds after the moment; 0 where there is none.
+    """
+
+    in_lidar: Box3d
+    in_camera: Box3d
     lidar_points: int
     dt_s: float
 
 
-def measure(moment: Moment, labels: np.ndarray, dt_s: np.ndarray, *, compensated: bool = True) -> dict[int, Box3d]:
-    """The box of each actor by ``track_id``, seen or not, in the order of ``moment.actors``.
+def measure(moment: Moment, labels: np.ndarray, dt_s: np.ndarray, *, compensated: bool = True) -> dict[int, Measured]:
+    """The boxes of each actor by ``track_id``, seen or not, in the order of ``moment.actors``.
 
     ``labels`` uint32 [N] and ``dt_s`` [N] are the scan's. ``compensated``: whether its points are in the frame that the
     LiDAR has at the moment; otherwise each is in the frame of its own pulse, and so are the boxes.
@@ -46,13 +57,13 @@ def measure(moment: Moment, labels: np.ndarray, dt_s: np.ndarray, *, compensated
     places = lidar_poses(moment, np.array([dt[1] if not compensated else 0.0 for _, dt in measured]))
     to_lidar = np.linalg.inv(places)
     return {
-        actor.track_id: _box(actor, frame, points, dt)
+        actor.track_id: Measured(_box(actor, frame, dt), _box(actor, LIDAR_TO_AHEAD @ frame, dt), points, float(dt[1]))
         for actor, frame, (points, dt) in zip(moment.actors, to_lidar, measured, strict=True)
     }
 
 
 def holds(box: Box3d, points: np.ndarray) -> np.ndarray:
-    """Which of ``points`` [N,≥3] (LiDAR frame, metres) lie in the box: bool [N]."""
+    """Which of ``points`` [N,≥3] (the box's frame, metres) lie in the box: bool [N]."""
     local = (points[:, :3] - box.centre_m) @ _upright(box.yaw)
     return (np.abs(local) <= np.array(box.size_m) / 2).all(1)
 
@@ -65,17 +76,18 @@ def _times(instances: np.ndarray, dt_s: np.ndarray) -> dict[int, tuple[int, np.n
     return {int(i): (int(n), times) for i, n, times in zip(ids, counts, chosen, strict=True)}
 
 
-def _box(actor: Actor, to_lidar: np.ndarray, points: int, dt_s: np.ndarray) -> Box3d:
-    begin, middle, end = (to_lidar @ actor.placed.pose_at(dt) for dt in dt_s.tolist())
+def _box(actor: Actor, frame: np.ndarray, dt_s: np.ndarray) -> Box3d:
+    """The box in the frame that ``frame`` [4,4] leads to from the street; ``dt_s`` [3]: begin, middle, end."""
+    begin, middle, end = (frame @ actor.placed.pose_at(dt) for dt in dt_s.tolist())
     yaw = math.atan2(middle[1, 0], middle[0, 0])
     turn = _upright(yaw)
     vertices = np.concatenate([moved(pose, actor.placed.body.mesh.vertices) @ turn for pose in (begin, end)])
     low, high = vertices.min(0) - MARGIN_M, vertices.max(0) + MARGIN_M
     centre, size = tuple((turn @ (low + high) / 2).tolist()), tuple((high - low).tolist())
-    return Box3d(centre, size, yaw, points, float(dt_s[1]))
+    return Box3d(centre, size, yaw)
 
 
 def _upright(yaw: float) -> np.ndarray:
-    """The turn about z, float64 [3,3]: box axes to LiDAR axes."""
+    """The turn about z, float64 [3,3]: box axes to those of its frame."""
     c, s = math.cos(yaw), math.sin(yaw)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

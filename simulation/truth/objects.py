@@ -1,4 +1,4 @@
-"""``objects.jsonl``: one line of JSON per frame with every actor that the LiDAR or the left colour camera sees.
+"""``objects.jsonl``: one line of JSON per frame with every actor that the LiDAR or a colour camera sees.
 
 KITTI's tracking labels know only what the camera sees, and few classes; this file is for users of the LiDAR and for
 those who need the measured shares. A line is ``{"frame", "t_s", "objects": [...]}``; each object has
@@ -7,8 +7,8 @@ those who need the measured shares. A line is ``{"frame", "t_s", "objects": [...
   over ground);
 - ``box``: ``centre_m``, ``size_m`` (length, width, height), ``yaw`` in the LiDAR frame, ``lidar_points`` inside the
   scan, and ``dt_s``, when after the frame's stamp the box is true (:mod:`simulation.truth.boxes`);
-- ``image_2``: null where the camera does not see it, else ``pixels``, ``box_px``, ``occlusion``, ``truncation``
-  (:mod:`simulation.truth.visibility`).
+- ``image_2``, ``image_3``, for each camera of the drive: null where the camera does not see it, else ``pixels``,
+  ``box_px``, ``occlusion``, ``truncation`` (:mod:`simulation.truth.visibility`).
 """
 
 from __future__ import annotations
@@ -20,40 +20,43 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulation.actors import Actor, Moment
-from simulation.truth.boxes import Box3d
+from simulation.truth.boxes import Measured
 from simulation.truth.sensors import lidar_pose
 from simulation.truth.visibility import Seen
 
 
 class Sighting(NamedTuple):
-    """An actor in one frame of the left colour camera."""
+    """An actor in one frame of a colour camera: the left one, where the drive has it."""
 
     frame: int
     track_id: int
     pixels: int
 
 
-def line(frame: int, moment: Moment, seen: Mapping[int, Seen], boxes: Mapping[int, Box3d]) -> str:
-    """One frame's line, without the newline."""
+def line(frame: int, moment: Moment, seen: Mapping[int, Mapping[int, Seen]], boxes: Mapping[int, Measured]) -> str:
+    """One frame's line, without the newline. ``seen``: by camera, then by ``track_id``."""
     turn = lidar_pose(moment)[:3, :3]
     listed = [
-        _entry(actor, turn, seen.get(actor.track_id), boxes[actor.track_id])
+        _entry(actor, turn, boxes[actor.track_id])
+        | {f"image_{n}": _view(by.get(actor.track_id)) for n, by in seen.items()}
         for actor in moment.actors
-        if actor.track_id in seen or boxes[actor.track_id].lidar_points
+        if any(actor.track_id in by for by in seen.values()) or boxes[actor.track_id].lidar_points
     ]
     return json.dumps({"frame": frame, "t_s": round(moment.t_s, 6), "objects": listed}, separators=(",", ":"))
 
 
 def sightings(lines: Iterable[str]) -> Iterator[Sighting]:
-    """Who is in the left colour camera's image when, from the lines of an ``objects.jsonl``."""
+    """Who is in the image when, from the lines of an ``objects.jsonl``."""
     for text in lines:
         frame = json.loads(text)
         for thing in frame["objects"]:
-            if thing["image_2"] is not None:
-                yield Sighting(frame["frame"], thing["track_id"], thing["image_2"]["pixels"])
+            view = thing.get("image_2", thing.get("image_3"))
+            if view is not None:
+                yield Sighting(frame["frame"], thing["track_id"], view["pixels"])
 
 
-def _entry(actor: Actor, turn: np.ndarray, seen: Seen | None, box: Box3d) -> dict[str, Any]:
+def _entry(actor: Actor, turn: np.ndarray, measured: Measured) -> dict[str, Any]:
+    box = measured.in_lidar
     velocity = actor.placed.velocity_mps @ turn
     return {
         "track_id": actor.track_id,
@@ -65,17 +68,20 @@ def _entry(actor: Actor, turn: np.ndarray, seen: Seen | None, box: Box3d) -> dic
             "centre_m": _rounded(box.centre_m),
             "size_m": _rounded(box.size_m),
             "yaw": round(box.yaw, 5),
-            "lidar_points": box.lidar_points,
-            "dt_s": round(box.dt_s, 5),
+            "lidar_points": measured.lidar_points,
+            "dt_s": round(measured.dt_s, 5),
         },
-        "image_2": None
-        if seen is None
-        else {
-            "pixels": seen.pixels,
-            "box_px": list(seen.box_px),
-            "occlusion": round(seen.occlusion, 4),
-            "truncation": round(seen.truncation, 4),
-        },
+    }
+
+
+def _view(seen: Seen | None) -> dict[str, Any] | None:
+    if seen is None:
+        return None
+    return {
+        "pixels": seen.pixels,
+        "box_px": list(seen.box_px),
+        "occlusion": round(seen.occlusion, 4),
+        "truncation": round(seen.truncation, 4),
     }
 
 

@@ -10,6 +10,8 @@ from simulation.actors import Moment
 from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, HEIGHT, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, WIDTH
 
 CAMERA_TO_LIDAR = np.linalg.inv(LIDAR_TO_CAMERA)
+# LiDAR to camera 0 with the axes named as the LiDAR's: x forward, y left, z up.
+LIDAR_TO_AHEAD = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float) @ LIDAR_TO_CAMERA
 
 
 def lidar_pose(moment: Moment) -> np.ndarray:

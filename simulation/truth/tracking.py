@@ -1,4 +1,4 @@
-"""Actors as KITTI's tracking labels: whoever has a visible pixel in the left colour camera.
+"""Actors as KITTI's tracking labels: whoever has a visible pixel in a colour camera (``label_02``: the left one).
 
 KITTI's levels come from measured shares. Occlusion: 0 up to 10 % hidden, 1 up to 50 %, 2 up to 90 %, 3 beyond (there a
 person could not tell). Truncation: 0 up to 15 % outside the image, 1 up to 50 %, 2 beyond. The shares themselves are in
@@ -11,13 +11,9 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 
-import numpy as np
-
 from formats.kitti_tracking import TrackedObject, format_line
 from simulation.actors import Kind, Moment
-from simulation.rig import LIDAR_TO_CAMERA
-from simulation.truth.boxes import Box3d
-from simulation.truth.sensors import moved
+from simulation.truth.boxes import Box3d, Measured
 from simulation.truth.visibility import Seen
 
 # KITTI has no class for the rest; objects.jsonl says which kind a Misc is.
@@ -37,20 +33,23 @@ OCCLUSION_LEVELS = (0.1, 0.5, 0.9)
 TRUNCATION_LEVELS = (0.15, 0.5)
 
 
-def lines(frame: int, moment: Moment, seen: Mapping[int, Seen], boxes: Mapping[int, Box3d]) -> list[str]:
-    """The lines of one frame in ``label_02/0000.txt``, without newlines, in the order of ``moment.actors``."""
+def lines(frame: int, moment: Moment, seen: Mapping[int, Seen], boxes: Mapping[int, Measured]) -> list[str]:
+    """The lines of one frame in ``label_0N/0000.txt``, without newlines, in the order of ``moment.actors``.
+
+    ``seen``: by camera N. Places and headings are those of camera 0, whichever camera it is.
+    """
     return [
-        format_line(tracked(frame, actor.kind, actor.track_id, seen[actor.track_id], boxes[actor.track_id]))
+        format_line(tracked(frame, actor.kind, actor.track_id, seen[actor.track_id], boxes[actor.track_id].in_camera))
         for actor in moment.actors
         if actor.track_id in seen
     ]
 
 
 def tracked(frame: int, kind: Kind, track_id: int, seen: Seen, box: Box3d) -> TrackedObject:
-    """One actor that the camera sees, in KITTI's terms."""
+    """One actor that the camera sees, in KITTI's terms. ``box``: the one upright in camera 0's frame."""
     length, width, height = box.size_m
-    bottom = np.array(box.centre_m) - (0.0, 0.0, height / 2)
-    x, y, z = moved(LIDAR_TO_CAMERA, bottom[None])[0].tolist()
+    ahead, left, up = box.centre_m
+    x, y, z = -left, height / 2 - up, ahead
     rotation_y = wrapped(-box.yaw - math.pi / 2)
     return TrackedObject(
         frame,

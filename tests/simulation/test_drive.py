@@ -17,9 +17,7 @@ from simulation.settings import LidarSettings, Settings, changed
 
 SEED = 7
 BARE = Recipe(frames=2, seed=SEED, cameras=())  # no pictures: quick
-EVERYTHING = Recipe(
-    frames=2, seed=SEED, truth=("depth", "flow", "scene-flow", "instances")
-)  # fmt: skip
+EVERYTHING = Recipe(frames=2, seed=SEED, truth=("depth", "flow", "scene-flow", "instances", "point-times"))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +47,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_what_there_is(everything: Path) -> None:
     folders = {"velodyne": "bin", "labels": "label", "image_2": "png", "depth_2": "npz"}
     folders |= {"flow_2": "npz", "scene_flow": "npz", "scene_flow_2": "npz", "instances_2": "png"}
+    folders |= {"point_times": "npy"}
     frames = {f"{folder}/{k:06d}.{suffix}" for folder, suffix in folders.items() for k in range(2)}
     texts = {"calib.txt", "times.txt", "poses.txt", "label_02/0000.txt", "objects.jsonl", "actions.json", "drive.json"}
     assert set(files(everything)) == frames | texts

@@ -13,7 +13,17 @@ from simulation import rig
 from simulation.scene import Placed
 from simulation.truth import boxes, objects, tracking, visibility
 from simulation.truth.sensors import camera_pose
-from tests.support.small_street import actor, car_box, covered, look, moment, pose
+from tests.support.small_street import (
+    LEVEL_CAMERA,
+    LEVEL_HEIGHT_M,
+    LEVEL_LIDAR,
+    actor,
+    car_box,
+    covered,
+    look,
+    moment,
+    pose,
+)
 
 W, H = rig.WIDTH, rig.HEIGHT
 V, U = (grid.ravel() for grid in np.mgrid[:H, :W])
@@ -73,7 +83,7 @@ def test_silhouettes_hold_for_bodies_beside_and_around_the_camera(x: float, y: f
 def test_unseen_actors_are_not_listed_and_labels_and_depths_are_those_of_the_surface() -> None:
     wall = Placed(car_box(7, (1.0, 12.0, 4.0)), pose(10.0))
     hidden = Placed(car_box(8), pose(20.0))
-    at = moment([actor(7, wall), actor(8, hidden)])
+    at = moment([actor(7, wall), actor(8, hidden)], ego=LEVEL_CAMERA)
     hits = look(at)
     seen = visibility.measure(at, hits)
     assert list(seen) == [7]
@@ -82,13 +92,15 @@ def test_unseen_actors_are_not_listed_and_labels_and_depths_are_those_of_the_sur
     assert depth.shape == (H, W)
     assert depth.dtype == np.float32
     on_wall = visibility.instance_image(at, hits) == 7
-    np.testing.assert_allclose(depth[on_wall], 9.5 - 0.27, atol=1e-4)  # flat and square to the optical axis
+    np.testing.assert_allclose(depth[on_wall], 9.5, atol=1e-4)  # flat and square to the optical axis
     assert (labels[on_wall] == 10).all()
     assert depth[0, 0] == 0.0
     assert labels[0, 0] == 0
 
 
 # 3-D boxes
+
+AHEAD = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float)  # camera axes to x forward, z up
 
 
 @settings(max_examples=40, deadline=None)
@@ -102,11 +114,17 @@ def test_boxes_hold_the_body_where_the_laser_meets_it(
 ) -> None:
     placed = Placed(car_box(9), pose(x, y, 0.3, yaw, pitch), np.array([14.0, -3.0, 0.2]), yaw_rate_radps=0.6)
     at = moment([actor(9, placed)], ego=pose(2.0, 1.0, 0.1, ego_yaw, ego_pitch))
-    found = boxes.measure(at, np.full(3, 9 << 16 | 252, np.uint32), np.full(3, dt), compensated=compensated)[9]
-    assert found.lidar_points == 3
-    assert found.dt_s == dt
+    measured = boxes.measure(at, np.full(3, 9 << 16 | 252, np.uint32), np.full(3, dt), compensated=compensated)[9]
+    assert measured.lidar_points == 3
+    assert measured.dt_s == dt
     lidar = at.ego(np.array([0.0 if compensated else dt]))[0] @ rig.LIDAR_TO_VEHICLE
     now = np.linalg.inv(lidar) @ placed.pose_at(dt)
+    require_tight(measured.in_lidar, placed, now)
+    require_tight(measured.in_camera, placed, AHEAD @ rig.LIDAR_TO_CAMERA @ now)
+
+
+def require_tight(found: boxes.Box3d, placed: Placed, now: np.ndarray) -> None:
+    """The box holds the body at pose ``now`` in the box's frame, and no smaller one does."""
     vertices = placed.body.mesh.vertices @ now[:3, :3].T + now[:3, 3]
     assert boxes.holds(found, vertices).all()
     tight = found._replace(size_m=tuple(s - 2 * boxes.MARGIN_M + 1e-6 for s in found.size_m))
@@ -122,27 +140,28 @@ def test_boxes_hold_the_body_where_the_laser_meets_it(
 def test_a_box_holds_its_body_from_the_first_of_its_points_to_the_last() -> None:
     placed = Placed(car_box(9), pose(4.0, 3.0), np.array([-15.0, 0.0, 0.0]))
     times = np.array([0.02, 0.01, 0.012])
-    found = boxes.measure(moment([actor(9, placed)]), np.full(3, 9 << 16, np.uint32), times)[9]
-    np.testing.assert_allclose(found.size_m, np.array([4.0 + 15.0 * 0.01, 1.8, 1.5]) + 2 * boxes.MARGIN_M)
-    assert found.centre_m[0] == pytest.approx(4.0 - 15.0 * 0.015)
+    at = moment([actor(9, placed)], ego=LEVEL_LIDAR)
+    found = boxes.measure(at, np.full(3, 9 << 16, np.uint32), times)[9]
+    np.testing.assert_allclose(found.in_lidar.size_m, np.array([4.0 + 15.0 * 0.01, 1.8, 1.5]) + 2 * boxes.MARGIN_M)
+    assert found.in_lidar.centre_m[0] == pytest.approx(4.0 - 15.0 * 0.015)
     assert found.dt_s == 0.012
 
 
 def test_an_actor_that_no_pulse_meets_has_its_box_at_the_moment_itself() -> None:
-    at = moment([actor(9, Placed(car_box(9), pose(30.0, 2.0), np.array([10.0, 0, 0])))])
+    at = moment([actor(9, Placed(car_box(9), pose(30.0, 2.0), np.array([10.0, 0, 0])))], ego=LEVEL_LIDAR)
     found = boxes.measure(at, np.zeros(0, np.uint32), np.zeros(0, np.float32))[9]
     assert (found.lidar_points, found.dt_s) == (0, 0.0)
-    np.testing.assert_allclose(found.centre_m, (30.0, 2.0, 0.75 - rig.LIDAR_HEIGHT_M), atol=1e-9)
-    np.testing.assert_allclose(found.size_m, np.array([4.0, 1.8, 1.5]) + 2 * boxes.MARGIN_M)
+    np.testing.assert_allclose(found.in_lidar.centre_m, (30.0, 2.0, 0.75 - LEVEL_HEIGHT_M), atol=1e-9)
+    np.testing.assert_allclose(found.in_lidar.size_m, np.array([4.0, 1.8, 1.5]) + 2 * boxes.MARGIN_M)
 
 
 # KITTI's conventions
 
 
 def tracked_at(x: float, y: float, yaw: float) -> TrackedObject:
-    """The label of a car at (x, y) metres ahead and to the left of the LiDAR."""
-    at = moment([actor(3, Placed(car_box(3), pose(x, y, yaw=yaw)))])
-    box = boxes.measure(at, np.zeros(0, np.uint32), np.zeros(0))[3]
+    """The label of a car at (x, y) metres ahead and to the left of camera 0, which is level."""
+    at = moment([actor(3, Placed(car_box(3), pose(x, y, yaw=yaw)))], ego=LEVEL_CAMERA)
+    box = boxes.measure(at, np.zeros(0, np.uint32), np.zeros(0))[3].in_camera
     return tracking.tracked(4, "car", 3, visibility.Seen(100, (10, 20, 30, 40), 0.0, 0.0), box)
 
 
@@ -156,15 +175,15 @@ def test_headings_of_a_car_straight_ahead(yaw: float, rotation_y: float) -> None
     label = tracked_at(20.0, 0.0, yaw)
     assert math.remainder(label.rotation_y - rotation_y, 2 * math.pi) == pytest.approx(0.0, abs=1e-9)
     assert math.remainder(label.alpha - label.rotation_y, 2 * math.pi) == pytest.approx(0.0, abs=1e-9)
-    np.testing.assert_allclose(label.location_m, (0.0, 1.73 - 0.08 + boxes.MARGIN_M, 20.0 - 0.27), atol=1e-9)
+    np.testing.assert_allclose(label.location_m, (0.0, LEVEL_HEIGHT_M + boxes.MARGIN_M, 20.0), atol=1e-9)
 
 
 @given(bearing=st.floats(-1.2, 1.2), yaw=st.floats(-3.1, 3.1), range_m=st.floats(3.0, 60.0))
 @settings(max_examples=40, deadline=None)
 def test_alpha_is_the_heading_against_the_line_of_sight(bearing: float, yaw: float, range_m: float) -> None:
     """Carried around camera 0 with its heading, a car looks the same, so alpha stays."""
-    ahead = tracked_at(range_m + 0.27, 0.0, yaw)
-    aside = tracked_at(range_m * math.cos(bearing) + 0.27, range_m * math.sin(bearing), yaw + bearing)
+    ahead = tracked_at(range_m, 0.0, yaw)
+    aside = tracked_at(range_m * math.cos(bearing), range_m * math.sin(bearing), yaw + bearing)
     assert math.remainder(aside.alpha - ahead.alpha, 2 * math.pi) == pytest.approx(0.0, abs=1e-6)
     assert -math.pi <= aside.alpha <= math.pi
     assert -math.pi <= aside.rotation_y <= math.pi
@@ -183,10 +202,10 @@ def test_the_devkits_corners_are_the_corners_of_the_box() -> None:
     half = np.array([2.0, 0.9]) + boxes.MARGIN_M
     by_hand = []
     for a in (1, -1):
-        for z in (-boxes.MARGIN_M - 1.73, 1.5 + boxes.MARGIN_M - 1.73):
+        for z in (-boxes.MARGIN_M - LEVEL_HEIGHT_M, 1.5 + boxes.MARGIN_M - LEVEL_HEIGHT_M):
             for d in (1, -1):  # to the left of the car first
                 x, y = np.array([14.0, -3.0]) + np.array([[c, -s], [s, c]]) @ (half * (a, d))
-                by_hand.append((rig.LIDAR_TO_CAMERA @ (x, y, z, 1.0))[:3])
+                by_hand.append((-y, -z, x))
     np.testing.assert_allclose(corners, by_hand, atol=1e-9)
 
 
@@ -195,7 +214,7 @@ def test_the_devkits_corners_are_the_corners_of_the_box() -> None:
     [(0.0, 0.0, (0, 0)), (0.1, 0.15, (0, 0)), (0.11, 0.16, (1, 1)), (0.51, 0.51, (2, 2)), (0.95, 0.99, (3, 2))],
 )
 def test_levels_of_occlusion_and_truncation(occlusion: float, truncation: float, levels: tuple[int, int]) -> None:
-    box = boxes.Box3d((10.0, 0.0, 0.0), (4.0, 2.0, 1.5), 0.0, 0, 0.0)
+    box = boxes.Box3d((10.0, 0.0, 0.0), (4.0, 2.0, 1.5), 0.0)
     label = tracking.tracked(0, "van", 1, visibility.Seen(1, (0, 0, 0, 0), occlusion, truncation), box)
     assert (label.occluded, label.truncated) == levels
     assert label.type == "Van"
@@ -215,7 +234,7 @@ def test_the_files_lines_list_who_is_seen_by_whom() -> None:
     assert fields[:5] == ["7", "11", "Misc", "0", "0"]
     assert [float(f) for f in fields[6:10]] == list(seen[11].box_px)
     assert len(fields) == 17
-    text = objects.line(7, at, seen, solid)
+    text = objects.line(7, at, {2: seen, 3: {}}, solid)
     frame = json.loads(text)
     assert (frame["frame"], frame["t_s"]) == (7, 0.7)
     assert [(o["track_id"], o["kind"], o["box"]["lidar_points"]) for o in frame["objects"]] == [
@@ -223,5 +242,6 @@ def test_the_files_lines_list_who_is_seen_by_whom() -> None:
         (12, "pedestrian", 6),
     ]
     assert [o["image_2"] is None for o in frame["objects"]] == [False, True]
+    assert [o["image_3"] for o in frame["objects"]] == [None, None]
     assert frame["objects"][0]["speed_mps"] == 5.0
     assert list(objects.sightings([text])) == [objects.Sighting(7, 11, seen[11].pixels)]

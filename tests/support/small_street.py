@@ -11,7 +11,15 @@ from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, LIDAR_TO_CA
 from simulation.scene import Body, Hits, Placed, Scene, Solid
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, box, plates
+from simulation.truth.sensors import LIDAR_TO_AHEAD
 from simulation.world.centreline import turn
+
+# Where a vehicle must stand so that, for all the rig's tilt, its LiDAR (or its camera 0) is level above the street's
+# origin and faces along x: the scene's coordinates are then the sensor's, but for its height of 1.73 m above the road.
+LEVEL_HEIGHT_M = 1.73
+_RAISED = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, LEVEL_HEIGHT_M], [0, 0, 0, 1]], float)
+LEVEL_LIDAR = _RAISED @ np.linalg.inv(LIDAR_TO_VEHICLE)
+LEVEL_CAMERA = _RAISED @ np.linalg.inv(LIDAR_TO_VEHICLE @ np.linalg.inv(LIDAR_TO_AHEAD))
 
 LOOK = Look(10, Material.CAR_PAINT, (0.5, 0.5, 0.5))
 GROUND = plates(np.array([[[-50, -80, 0], [150, -80, 0], [150, 80, 0], [-50, 80, 0]]], float), LOOK)
