@@ -117,6 +117,8 @@ class Arrivals:
         path = Path(s, d, 0.0 if direction > 0 else math.pi)
         user = draw_user(number, "driver", kind, path, want if full_speed else 0.9 * want, want, rng)
         user.lane = lane
+        if user.width_m + user.manner.margin_m > plan.lane_m - 0.05:  # it could not pass one of its kind
+            return False
         room = 5.0 + user.speed_mps**2 / 4.0
         if (
             self._at_crossing(s)
@@ -289,7 +291,8 @@ class Arrivals:
         user = draw_user(stage.number(), "driver", "bus", path, 0.0, 0.88 * stage.limit_mps, rng)
         user.along_m, user.lane = -0.5 * user.length_m - 0.3, lane
         user.locate()
-        if self._fits(user, 12.0) and abs(user.s - stage.ego.s) > 40.0:
+        fits = user.width_m + user.manner.margin_m < stage.plan.lane_m - 0.05 and self._fits(user, 12.0)
+        if fits and abs(user.s - stage.ego.s) > 40.0:
             user.halted_until_s, user.indicating = stage.t_s + rng.uniform(4.0, 25.0), "right"
             stage.users.append(user)
             stage.log.begin("bus halts", user.track_id, stage.t_s)

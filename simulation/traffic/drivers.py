@@ -46,7 +46,9 @@ def _crossing_wall(stage: Stage, user: User) -> float:
         return math.inf
     if speed < 0.2 and gap < 3.0:
         movement.waits_since_s = min(movement.waits_since_s, stage.t_s)
-    if junction.may_enter(user, movement, stage.t_s) and _has_room(stage, user, movement):
+    if not _has_room(stage, user, movement):
+        junction.calm(user)
+    elif junction.may_enter(user, movement, stage.t_s):
         if gap < speed * speed / (2.0 * _COMMIT_MPS2) + 1.5:
             junction.enter(user, movement)
         return math.inf

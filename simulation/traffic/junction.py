@@ -2,7 +2,8 @@
 
 Everybody who passes claims the squares of its whole way across, and enters only when nobody else holds one of
 them and there is room to leave the crossing again. So nobody meets anybody inside, and nobody ever stops there for
-somebody who waits for him: there is no deadlock.
+somebody who waits for him: there is no deadlock. Nor does anybody wait for ever: who has stood at the line for
+``_PATIENCE_S`` is ``urgent``, and until it has gone nobody else enters who would be in its way.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Junction:
         self.coming: dict[User, Movement] = {}  # who has this crossing ahead
         self.inside: dict[User, Movement] = {}
         self.waiting: dict[User, int] = {}  # pedestrians at the kerb, and the ground that they need
+        self.urgent: User | None = None  # whose turn it is by now; one of ``coming``
         self._squares: dict[Way, int] = {}
 
     # Traffic lights
@@ -188,20 +190,31 @@ class Junction:
         if self.crossing.signals:
             shown = self.signal(way.street, t_s)
             if shown == "red" or (shown == "amber" and gap > user.speed_mps**2 / 6.0):
+                self.calm(user)
                 return False
+        if t_s - movement.waits_since_s > _PATIENCE_S and self.urgent is None:
+            self.urgent = user
         if not self.is_free(movement.squares, user, way):
             return False
+        if self.urgent is user:
+            return True
         if not self.crossing.signals and any(squares & movement.squares for squares in self.waiting.values()):
             return False
-        return t_s - movement.waits_since_s > _PATIENCE_S or not any(
-            self._yields(movement, other, held, t_s) for other, held in self.coming.items()
-        )
+        return not any(self._yields(movement, other, held, t_s) for other, held in self.coming.items())
+
+    def calm(self, user: User) -> None:
+        """``user`` could not go even if it were let: its light is red, or there is no room for it beyond."""
+        if self.urgent is user:
+            self.urgent = None
 
     def is_free(self, squares: int, user: User, way: Way | None = None) -> bool:
-        """Whether nobody inside holds one of ``squares``. Who came by the same lane is merely followed.
-
-        Without a ``way`` it is a pedestrian who asks: other pedestrians do not count.
+        """Whether nobody inside, nor whose turn it is, needs one of ``squares``. Who came by the same lane is merely
+        followed. Without a ``way`` it is a pedestrian who asks: other pedestrians do not count.
         """
+        if self.urgent is not None and self.urgent is not user:
+            first = self.coming[self.urgent]
+            if first.squares & squares and (way is None or way.approach != first.way.approach):
+                return False
         for other, held in self.inside.items():
             followed = way is not None and held.way is not None and held.way.approach == way.approach
             walks_too = way is None and held.way is None
@@ -220,6 +233,7 @@ class Junction:
     def enter(self, user: User, movement: Movement) -> None:
         """``user`` holds its ground from now on."""
         movement.entered = True
+        self.calm(user)
         self.coming.pop(user, None)
         self.inside[user] = movement
 
@@ -230,6 +244,7 @@ class Junction:
 
     def forget(self, user: User) -> None:
         """``user`` has left, or goes elsewhere."""
+        self.calm(user)
         self.coming.pop(user, None)
         self.inside.pop(user, None)
         self.waiting.pop(user, None)

@@ -53,9 +53,9 @@ def leave(stage: Stage, user: User) -> None:
     direction = user.along_street
     lane = stage.plan.lanes - 1
     lane_d = -direction * stage.plan.lane_d(lane)
-    user.indicating = "left"
-    if stage.to_next_line_m(user) < _OUT_M + 8.0:
+    if stage.to_next_line_m(user) < _OUT_M + 8.0 or _is_shut_in(stage, user):
         return
+    user.indicating = "left"
     if stage.claimed(-direction, user.s - direction * 10.0, user.s + direction * 40.0):
         return
     for other in stage.users:
@@ -72,6 +72,15 @@ def leave(stage: Stage, user: User) -> None:
     user.deeds = [Deed("vehicle pulls out", user.along_m, user.along_m + sum(b.length_m for b in bends), "left")]
     user.role, user.lane, user.halted_until_s = "driver", lane, 0.0
     user.want_mps = stage.limit_mps * stage.rng(4, user.number).uniform(0.85, 1.05)
+
+
+def _is_shut_in(stage: Stage, user: User) -> bool:
+    """Whether somebody stands in the bay ahead."""
+    direction = user.along_street
+    return any(
+        o.role == "parked" and abs(o.d - user.d) < 1.5 and 0.0 < direction * (o.s - user.s) < 0.5 * o.length_m + _OUT_M
+        for o in stage.users
+    )
 
 
 def _rider_beside(stage: Stage, user: User) -> bool:
