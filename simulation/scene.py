@@ -7,7 +7,7 @@ move while they last, and nothing is rebuilt from frame to frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from errors import UserError
+from simulation.culling import near_bodies
 from simulation.shapes.mesh import Mesh
 
 
@@ -156,18 +157,9 @@ class Scene:
         """
         starts, directions, dt = self._rays(origins, directions, dt_s)
         range_m, triangle, normal = self.standing.cast(np.hstack([starts, directions]))
-        bundles = _bundle(starts, directions, dt, range_m)
-        for k, placed in enumerate(self.placed):
-            near = _near(starts, directions, dt, *self._ball(placed), range_m, bundles)
-            if not len(near):
-                continue
-            local, back = _into(placed, starts[near], directions[near], dt[near], self.standing.origin)
-            own_range, own_triangle, own_normal = placed.body.solid.cast(local)
-            nearer = np.flatnonzero(own_range < range_m[near])
-            chosen = near[nearer]
-            range_m[chosen] = own_range[nearer]
-            triangle[chosen] = own_triangle[nearer] + self._first[k]
-            normal[chosen] = np.einsum("nij,nj->ni", back[nearer], own_normal[nearer])
+        for k, near, local in self._near_bodies(starts, directions, dt, range_m):
+            own = self.placed[k].body.solid.cast(local)
+            _nearer(*own, near, dt, self._motions[k], self._first[k], range_m, triangle, normal)
         _face(normal, directions)
         return Hits(range_m, triangle, normal)
 
@@ -175,16 +167,42 @@ class Scene:
         """Whether anything lies between ``origins`` and ``origins`` + ``reaches`` (both [N,3]): bool [N]."""
         starts, reaches, dt = self._rays(origins, reaches, dt_s)
         blocked = self.standing.blocked(np.hstack([starts, reaches]))
-        length = np.sqrt(np.einsum("ij,ij->i", reaches, reaches))
-        directions = reaches / np.maximum(length, np.float32(1e-9))[:, None]
-        length[blocked] = -np.inf  # settled already
-        bundles = _bundle(starts, directions, dt, length)
-        for placed in self.placed:
-            near = _near(starts, directions, dt, *self._ball(placed), length, bundles)
-            if len(near):
-                local, _ = _into(placed, starts[near], reaches[near], dt[near], self.standing.origin)
-                blocked[near] |= placed.body.solid.blocked(local)
+        length = np.linalg.norm(reaches, axis=1)
+        directions = reaches / np.maximum(length, 1e-9)[:, None]
+        length[blocked] = 0.0  # settled already
+        for k, near, local in self._near_bodies(starts, directions, dt, length):
+            local[:, 3:] *= length[near, None]
+            blocked[near] |= self.placed[k].body.solid.blocked(local)
         return blocked
+
+    def in_own_frame(self, points: np.ndarray, triangle: np.ndarray, dt_s: np.ndarray) -> np.ndarray:
+        """``points`` [N,3] (street) that lie on ``triangle`` [N] at ``dt_s`` [N], in the frame of the body they are on:
+        float64 [N,3]. What stands has the street's own."""
+        local = np.array(points, float)
+        which = self.which(triangle)
+        which[triangle < 0] = -1
+        for k in np.unique(which[which >= 0]):
+            on = np.flatnonzero(which == k)
+            starts, times = local[on] - self.standing.origin, np.asarray(dt_s, np.float32)[on]
+            everywhere = np.arange(len(on))
+            local[on] = _into(
+                starts.astype(np.float32), np.zeros_like(starts, np.float32), times, self._motions[k], everywhere
+            )[:, :3]
+        return local
+
+    def _near_bodies(
+        self, starts: np.ndarray, directions: np.ndarray, dt_s: np.ndarray, reach: np.ndarray
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Bodies that rays may meet before they have gone as far as ``reach`` [N]: index into ``placed``, which rays
+        int64 [K], and those rays float32 [K,6] in the body's frame as it is when each is sent."""
+        if not self.placed:
+            return
+        ray, body = near_bodies(starts, directions, dt_s, self._balls, reach)
+        order = np.argsort(body, kind="stable")
+        ends = np.cumsum(np.bincount(body, minlength=len(self.placed)))
+        for k, near in enumerate(np.split(ray[order], ends[:-1])):
+            if len(near):
+                yield k, near, _into(starts, directions, dt_s, self._motions[k], near)
 
     def _rays(
         self, origins: np.ndarray, directions: np.ndarray, dt_s: np.ndarray | float
@@ -193,107 +211,64 @@ class Scene:
         starts = np.broadcast_to((origins - self.standing.origin).astype(np.float32), (n, 3))
         return starts, directions.astype(np.float32), np.broadcast_to(np.asarray(dt_s, np.float32), n)
 
-    def _ball(self, placed: Placed) -> tuple[np.ndarray, np.ndarray, float]:
-        """A ball around a body: its centre and velocity float32 [3] relative to ``standing.origin``, its radius."""
-        arm = placed.pose[:3, :3] @ placed.body.centre
-        spin = placed.yaw_rate_radps * np.array([-arm[1], arm[0], 0.0])
-        centre = placed.pose[:3, 3] + arm - self.standing.origin
-        return centre.astype(np.float32), (placed.velocity_mps + spin).astype(np.float32), placed.body.radius_m + 0.05
+    @cached_property
+    def _balls(self) -> np.ndarray:
+        """A ball round each body: centre (relative to ``standing.origin``), velocity, radius; float64 [B,7]."""
+        rows = []
+        for placed in self.placed:
+            arm = placed.pose[:3, :3] @ placed.body.centre
+            velocity = placed.velocity_mps + placed.yaw_rate_radps * np.array([-arm[1], arm[0], 0.0])
+            centre = placed.pose[:3, 3] + arm - self.standing.origin
+            rows.append([*centre, *velocity, placed.body.radius_m + 0.05])
+        return np.array(rows)
 
-
-def _into(
-    placed: Placed, starts: np.ndarray, directions: np.ndarray, dt_s: np.ndarray, origin: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rays float32 [N,6] in the body's frame as it is when each is sent, and the turns back, float32 [N,3,3]."""
-    angle = placed.yaw_rate_radps * dt_s
-    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    yaw = np.stack([c, -s, zero, s, c, zero, zero, zero, one], 1).reshape(-1, 3, 3)
-    turn = (yaw @ placed.pose[:3, :3]).astype(np.float32)
-    moved = (placed.pose[:3, 3] - origin).astype(np.float32) + dt_s[:, None] * placed.velocity_mps.astype(np.float32)
-    rays = np.empty((len(starts), 6), np.float32)
-    rays[:, :3] = np.einsum("nji,nj->ni", turn, starts - moved)
-    rays[:, 3:] = np.einsum("nji,nj->ni", turn, directions)
-    return rays, turn
-
-
-_BUNDLE = 32  # neighbouring rays that are looked at together
+    @cached_property
+    def _motions(self) -> np.ndarray:
+        """How each body lies and moves: rotation row by row, place relative to ``standing.origin``, velocity, yaw rate;
+        float64 [B,16]."""
+        return np.array(
+            [
+                [*p.pose[:3, :3].ravel(), *(p.pose[:3, 3] - self.standing.origin), *p.velocity_mps, p.yaw_rate_radps]
+                for p in self.placed
+            ]
+        )
 
 
 @numba.njit(cache=True)
-def _bundle(starts, directions, dt_s, reach):  # pragma: no cover - compiled
-    """What holds each _BUNDLE rays in their order together: float32 [B,11].
-
-    Middle and radius of a ball round their starts; axis, and cosine of half the angle, of a cone round their
-    directions; the least and greatest ``dt_s``; the greatest ``reach``.
-    """
-    n = len(directions)
-    out = np.empty(((n + _BUNDLE - 1) // _BUNDLE, 11), np.float32)
-    for b in range(len(out)):
-        first, last = b * _BUNDLE, min((b + 1) * _BUNDLE, n)
-        for c in range(3):
-            start, axis = 0.0, 0.0
-            for k in range(first, last):
-                start += starts[k, c]
-                axis += directions[k, c]
-            out[b, c], out[b, 4 + c] = start / (last - first), axis
-        x, y, z = out[b, 4], out[b, 5], out[b, 6]
-        scale = 1.0 / (np.sqrt(x * x + y * y + z * z) + 1e-9)
-        out[b, 4], out[b, 5], out[b, 6] = x * scale, y * scale, z * scale
-        farthest, least, early, late, greatest = 0.0, 1.0, dt_s[first], dt_s[first], reach[first]
-        for k in range(first, last):
-            x, y, z = starts[k, 0] - out[b, 0], starts[k, 1] - out[b, 1], starts[k, 2] - out[b, 2]
-            farthest = max(farthest, x * x + y * y + z * z)
-            cosine = directions[k, 0] * out[b, 4] + directions[k, 1] * out[b, 5] + directions[k, 2] * out[b, 6]
-            least = min(least, cosine)
-            early, late, greatest = min(early, dt_s[k]), max(late, dt_s[k]), max(greatest, reach[k])
-        out[b, 3], out[b, 7], out[b, 8], out[b, 9], out[b, 10] = np.sqrt(farthest), least, early, late, greatest
-    return out
+def _into(starts, directions, dt_s, motion, near):  # pragma: no cover - compiled
+    """The rays ``near`` [K] of N, float32 [K,6], in a body's frame as it is when each is sent."""
+    rays = np.empty((len(near), 6), np.float32)
+    for k, n in enumerate(near):
+        angle = motion[15] * dt_s[n]
+        c, s = np.cos(angle), np.sin(angle)
+        x = starts[n, 0] - motion[9] - dt_s[n] * motion[12]
+        y = starts[n, 1] - motion[10] - dt_s[n] * motion[13]
+        z = starts[n, 2] - motion[11] - dt_s[n] * motion[14]
+        u, v, w = directions[n, 0], directions[n, 1], directions[n, 2]
+        x, y, u, v = c * x + s * y, c * y - s * x, c * u + s * v, c * v - s * u
+        for axis in range(3):
+            a, b, d = motion[axis], motion[3 + axis], motion[6 + axis]
+            rays[k, axis] = a * x + b * y + d * z
+            rays[k, 3 + axis] = a * u + b * v + d * w
+    return rays
 
 
 @numba.njit(cache=True)
-def _near(starts, directions, dt_s, centre, velocity, radius, reach, bundles):  # pragma: no cover - compiled
-    """Which rays pass through a moving ball before they have gone as far as ``reach`` [N]: int64 [K].
-
-    ``bundles``: :func:`_bundle` of the rays, of which most are seen to pass by without a look at each ray.
-    """
-    found = np.empty(len(directions), np.int64)
-    count = 0
-    speed = np.sqrt(velocity[0] * velocity[0] + velocity[1] * velocity[1] + velocity[2] * velocity[2])
-    for b in range(len(bundles)):
-        if _passes_by(bundles[b], centre, velocity, speed, radius):
+def _nearer(
+    own_range, own_triangle, own_normal, near, dt_s, motion, first, range_m, triangle, normal
+):  # pragma: no cover - compiled
+    """Put a body's hits, of the rays ``near`` [K], where they are nearer than what is known, in place."""
+    for k, n in enumerate(near):
+        if not own_range[k] < range_m[n]:
             continue
-        for n in range(b * _BUNDLE, min((b + 1) * _BUNDLE, len(directions))):
-            x = centre[0] + dt_s[n] * velocity[0] - starts[n, 0]
-            y = centre[1] + dt_s[n] * velocity[1] - starts[n, 1]
-            z = centre[2] + dt_s[n] * velocity[2] - starts[n, 2]
-            along = x * directions[n, 0] + y * directions[n, 1] + z * directions[n, 2]
-            if along < -radius or along - radius > reach[n]:
-                continue
-            if x * x + y * y + z * z - along * along < radius * radius:
-                found[count] = n
-                count += 1
-    return found[:count].copy()
-
-
-@numba.njit(cache=True)
-def _passes_by(bundle, centre, velocity, speed, radius):  # pragma: no cover - compiled
-    """Whether no ray of a bundle can meet the moving ball."""
-    dt = (bundle[8] + bundle[9]) / 2
-    x, y, z = centre[0] - bundle[0], centre[1] - bundle[1], centre[2] - bundle[2]
-    x, y, z = x + dt * velocity[0], y + dt * velocity[1], z + dt * velocity[2]
-    wide = radius + bundle[3] + speed * (bundle[9] - dt) + 0.01  # the ball that one ray from the middle would meet
-    away = x * x + y * y + z * z
-    if away <= wide * wide:
-        return False
-    away = np.sqrt(away)
-    if away - wide > bundle[10]:
-        return True
-    # Cosine of the sum of two angles: half the cone's, and half that under which the ball is seen.
-    cone, ball = bundle[7] - np.float32(1e-5), np.float32(wide / away)
-    if cone <= 0.0:
-        return False
-    limit = cone * np.sqrt(1.0 - ball * ball) - np.sqrt(1.0 - cone * cone) * ball
-    return x * bundle[4] + y * bundle[5] + z * bundle[6] < limit * away
+        range_m[n], triangle[n] = own_range[k], own_triangle[k] + first
+        turned = np.empty(3)
+        for axis in range(3):
+            row = motion[3 * axis : 3 * axis + 3]
+            turned[axis] = row[0] * own_normal[k, 0] + row[1] * own_normal[k, 1] + row[2] * own_normal[k, 2]
+        c, s = np.cos(motion[15] * dt_s[n]), np.sin(motion[15] * dt_s[n])
+        normal[n, 0], normal[n, 1] = c * turned[0] - s * turned[1], s * turned[0] + c * turned[1]
+        normal[n, 2] = turned[2]
 
 
 @numba.njit(cache=True)

@@ -8,6 +8,7 @@ import pytest
 
 from errors import UserError
 from simulation import scene
+from simulation.culling import near_bodies
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, leaves
 from simulation.world.centreline import turn
@@ -80,3 +81,40 @@ def test_a_missing_system_library_is_named(monkeypatch: pytest.MonkeyPatch, kind
     monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
     with pytest.raises(UserError, match=r"apt-get install libusb-1\.0-0"):
         scene.import_open3d()
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_bodies_that_rays_may_meet_are_those_whose_balls_they_pass_through(scattered: bool) -> None:
+    """Cones round neighbouring rays leave out no body: rays of a turn, and rays in no order at all."""
+    rng = np.random.default_rng(4)
+    azimuth = np.linspace(0, 2 * np.pi, 2000)
+    directions = np.stack([np.cos(azimuth), np.sin(azimuth), rng.normal(0, 0.1, 2000)], 1)
+    if scattered:
+        directions = rng.normal(size=directions.shape)
+    directions = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    starts = rng.normal(0, 0.3, (2000, 3)).astype(np.float32)
+    dt = np.linspace(-0.05, 0.05, 2000, dtype=np.float32)
+    balls = np.column_stack([rng.normal(0, 20, (30, 3)), rng.normal(0, 10, (30, 3)), rng.uniform(0.3, 6, 30)])
+    reach = np.where(np.arange(2000) % 5, rng.uniform(1, 60, 2000), np.inf).astype(np.float32)
+    ray, body = near_bodies(starts, directions, dt, balls, reach)
+    way = balls[:, :3] + dt[:, None, None].astype(float) * balls[:, 3:6] - starts[:, None].astype(float)
+    along, radius = (way * directions[:, None]).sum(2), balls[:, 6]
+    expected = (along >= -radius) & (along - radius <= reach[:, None]) & ((way**2).sum(2) - along**2 < radius**2)
+    got = np.zeros_like(expected)
+    got[ray, body] = True
+    assert expected.sum() > 200
+    assert (got != expected).sum() <= 1  # rounding, where a ray touches a ball
+
+
+def test_points_of_a_body_are_carried_into_its_frame() -> None:
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = turn(2, 0.4), (301.0, 42.0, 0.5)
+    mesh = leaves(np.random.default_rng(0).uniform(-2, 2, (9, 3)), 0.5, np.random.default_rng(1), LOOK)
+    body = scene.Placed(scene.Body(mesh), pose, np.array([30.0, -20.0, 1.0]), yaw_rate_radps=3.0)
+    world = scene.Scene(scene.Solid(mesh, (290.0, 30.0, 0.0)), [body])
+    own, dt = mesh.vertices[:6], np.linspace(-0.05, 0.05, 6)
+    on_street = np.stack([body.pose_at(t)[:3, :3] @ p + body.pose_at(t)[:3, 3] for p, t in zip(own, dt, strict=True)])
+    triangle = np.array([9, 10, 17, 9, 8, -1])  # the last two are not the body's
+    got = world.in_own_frame(on_street, triangle, dt)
+    np.testing.assert_allclose(got[:4], own[:4], atol=1e-4)
+    np.testing.assert_array_equal(got[4:], on_street[4:])
