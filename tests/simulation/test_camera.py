@@ -18,6 +18,7 @@ from simulation.shapes.mesh import Look, Mesh, box, join, plates
 from simulation.street import Street
 from simulation.weather import Weather, draw_weather
 from simulation.world.centreline import turn
+from tests.support.small_street import LEVEL_HEIGHT_M, LEVEL_LIDAR
 
 GREY = Look(40, Material.METAL, (0.4, 0.4, 0.4))
 BLACK = GREY._replace(rgb=(0.0, 0.0, 0.0))
@@ -27,7 +28,7 @@ SHARP = CameraSettings(noise=0.0, blur=False, exposure_s=0.0005)
 
 def still(scene: Scene) -> Moment:
     """A moment at which the ego vehicle stands at the street's origin."""
-    return Moment(0.0, scene, (), lambda dt_s: np.tile(np.eye(4), (len(dt_s), 1, 1)))
+    return Moment(0.0, scene, (), lambda dt_s: np.tile(LEVEL_LIDAR, (len(dt_s), 1, 1)))
 
 
 def weather(elevation_deg: float = 45.0, azimuth_deg: float = 180.0, **changed: float) -> Weather:
@@ -42,7 +43,7 @@ def taken(mesh: Mesh, sky_now: Weather, settings: CameraSettings = SHARP, *, pla
 
 def pixel_of(x: float, y: float, z: float) -> tuple[int, int]:
     """Row and column at which camera 2 sees a point of the street, from the origin."""
-    (u, v), _ = (a[0] for a in rig.project(np.array([[x, y, z - rig.LIDAR_HEIGHT_M]])))
+    (u, v), _ = (a[0] for a in rig.project(np.array([[x, y, z - LEVEL_HEIGHT_M]])))
     return round(v), round(u)
 
 
@@ -102,7 +103,7 @@ def test_openness_before_a_wall_is_what_it_leaves_of_the_hemisphere() -> None:
     """Cosine-weighted directions are even over the unit disc; the wall hides its segment beyond distance / reach."""
     scene = Scene(Solid(join([GROUND, box((0.2, 60.0, 30.0), (15.1, 0.0, 15.0), GREY)])))
     mounted, ahead = image_rays(2)
-    eye = np.add(mounted, (0.0, 0.0, rig.LIDAR_HEIGHT_M))
+    eye = np.add(mounted, (0.0, 0.0, LEVEL_HEIGHT_M))
     hits = scene.cast(eye, ahead)
     points = eye + hits.range_m[:, None] * ahead
     grid = light.openness(scene, points, hits.normal, hits.triangle >= 0)
@@ -252,9 +253,11 @@ def test_a_texture_fades_into_its_mean(material: Material) -> None:
     upright = material in (Material.PLASTER, Material.BRICK, Material.WOOD, Material.BARK)
     across, up = (1.0, 0.0) if upright else (0.6, 0.8) if material == Material.ROOF else (0.0, 1.0)
     normal = np.tile(np.array([0.0, across, up], np.float32), (n, 1))
-    rgb = np.full((n, 3), 0.3, np.float32)
+    rgb, what, one = np.full((1, 3), 0.55, np.float32), np.full(n, material, np.uint8), np.zeros(n, np.int64)
     near, far = (
-        textures.paint(np.full(n, material, np.uint8), rgb, at, normal, np.full(n, f, np.float32), np.float32(0.0))[0]
+        textures.paint(what, rgb, one, at, normal, -normal, np.full(n, f * rig.FOCAL_PX, np.float32), np.float32(0.0))[
+            0
+        ]
         for f in (0.001, 3.0)
     )
     np.testing.assert_allclose(near.mean(0), far.mean(0), rtol=0.12)

@@ -1,5 +1,6 @@
 """Both layouts on disk: the project's readers and pykitti find the same scans, pictures, poses and calibration."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from formats import recording
+from formats import kitti_tracking, recording
 from formats.labels import read_labels
 from simulation import drive, rig
 from simulation.folder import DriveFolder
@@ -16,6 +17,7 @@ from simulation.layouts import oxts
 from simulation.layouts.raw import DATE
 from simulation.recipe import LEFT, RIGHT, Recipe
 from simulation.street import Street
+from tests.support.small_street import LEVEL_LIDAR
 
 SEED, FRAMES = 12345, 2
 ODOMETRY = Recipe(frames=FRAMES, seed=SEED, cameras=(LEFT,))
@@ -62,8 +64,42 @@ def test_our_readers_find_the_same_in_both(sequence: Path, raw: Path) -> None:
         assert theirs.read_bytes() == (sequence / "labels" / f"{k:06d}.label").read_bytes()
         points = (drive_folder / "velodyne_points" / "data" / f"{k:010d}.bin").stat().st_size // 16
         read_labels(theirs, points)
-    for name in ("poses.txt", "label_02/0000.txt", "objects.jsonl", "actions.json"):
+    for name in ("poses.txt", "label_02/0000.txt", "actions.json"):
         assert (drive_folder / name).read_bytes() == (sequence / name).read_bytes()
+
+
+def test_each_camera_has_its_labels_and_what_it_sees(sequence: Path, raw: Path) -> None:
+    """3-D boxes are those of camera 0 whichever camera sees the thing; 2-D boxes are the camera's own."""
+    drive_folder = DriveFolder(raw, RAW).root
+    labels = {
+        camera: {(label.frame, label.track_id): label for label in kitti_tracking.read(path)}
+        for camera in (LEFT, RIGHT)
+        for path in [drive_folder / f"label_0{camera}" / "0000.txt"]
+    }
+    both = labels[LEFT].keys() & labels[RIGHT].keys()
+    assert len(both) > 5
+    for key in both:
+        left, right = labels[LEFT][key], labels[RIGHT][key]
+        assert (left.size_m, left.location_m, left.rotation_y) == (right.size_m, right.location_m, right.rotation_y)
+        assert left.location_m[2] > 80 or left.box_px != right.box_px
+    entries, left_only = (
+        [json.loads(line)["objects"] for line in (folder / "objects.jsonl").read_text().splitlines()]
+        for folder in (drive_folder, sequence)
+    )
+    for camera in (LEFT, RIGHT):
+        seen = {
+            (k, entry["track_id"]): tuple(view["box_px"])
+            for k, frame in enumerate(entries)
+            for entry in frame
+            if (view := entry[f"image_{camera}"]) is not None
+        }
+        assert seen == {key: label.box_px for key, label in labels[camera].items()}
+    of_left = [
+        [{k: v for k, v in e.items() if k != "image_3"} for e in frame if e["image_2"] or e["box"]["lidar_points"]]
+        for frame in entries
+    ]
+    assert of_left == left_only
+    assert not (sequence / "label_03").exists()
 
 
 def test_calib_txt_takes_points_to_the_rigs_pixels(sequence: Path) -> None:
@@ -129,14 +165,14 @@ def test_a_turn_begins_and_ends_around_its_stamp(raw: Path) -> None:
 
 
 def circling(radius_m: float, rate_radps: float) -> Callable[[np.ndarray], np.ndarray]:
-    """An ego vehicle that drives a circle to the left, eastwards at first."""
+    """An ego vehicle that drives a circle to the left, eastwards at first, its LiDAR and inertial unit level."""
 
     def ego(dt_s: np.ndarray) -> np.ndarray:
         poses = np.tile(np.eye(4), (len(dt_s), 1, 1))
         for pose, angle in zip(poses, rate_radps * dt_s, strict=True):
             pose[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
             pose[:2, 3] = radius_m * np.sin(angle), radius_m * (1 - np.cos(angle))
-        return poses
+        return poses @ LEVEL_LIDAR
 
     return ego
 
@@ -157,7 +193,7 @@ def test_a_packet_of_a_circle_has_the_circles_velocity_rate_and_acceleration() -
     assert values["wz"] == values["wu"] == pytest.approx(0.5, abs=1e-4)
     assert values["al"] == pytest.approx(0.25 * to_unit, abs=1e-2)
     assert values["az"] == pytest.approx(9.81)
-    assert values["yaw"] == values["roll"] == values["pitch"] == 0.0
+    assert [values["yaw"], values["roll"], values["pitch"]] == pytest.approx([0.0, 0.0, 0.0], abs=1e-12)
 
 
 def test_places_go_through_the_devkits_mercator_and_back() -> None:

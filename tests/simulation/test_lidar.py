@@ -21,6 +21,7 @@ from simulation.shapes.materials import Material, hash_unit
 from simulation.shapes.mesh import Look, Mesh, box, join
 from simulation.street import Street
 from simulation.weather import Weather
+from tests.support.small_street import LEVEL_HEIGHT_M, LEVEL_LIDAR
 
 CLEAR = Weather((0.0, 0.0, 1.0), 0.0, 1.0, visibility_m=1e6, rain_mmph=0.0, wetness=0.0)
 ASPHALT = Look(40, Material.ASPHALT, (0.5, 0.5, 0.5))
@@ -30,7 +31,8 @@ GROUND = box((400, 400, 1), (0, 0, -0.5), ASPHALT)
 
 
 def still(dt_s: np.ndarray) -> np.ndarray:
-    return np.tile(np.eye(4), (len(dt_s), 1, 1))
+    """A vehicle that stands so that its LiDAR is level."""
+    return np.tile(LEVEL_LIDAR, (len(dt_s), 1, 1))
 
 
 def moment(*meshes: scene.Placed, ground: Mesh = GROUND, ego=still) -> Moment:
@@ -103,7 +105,7 @@ def test_a_flat_ground_comes_back_where_geometry_says() -> None:
     """On an endless plane each downward pulse meets z = -1.73 m at its own range; the rest see nothing."""
     got = turn(moment())
     pulses = turn_of(load_profile("hdl-64e"))
-    reach = (pulses.origins[:, 2] + rig.LIDAR_HEIGHT_M) / np.maximum(-pulses.directions[:, 2], 1e-9)
+    reach = (pulses.origins[:, 2] + LEVEL_HEIGHT_M) / np.maximum(-pulses.directions[:, 2], 1e-9)
     near = (reach < 30.0) & ~pulses.hidden
     expected = (pulses.origins + reach[:, None] * pulses.directions)[near]
     ground = got.points[got.labels == 40][:, :3]
@@ -115,11 +117,11 @@ def test_a_flat_ground_comes_back_where_geometry_says() -> None:
 
 def driving(dt_s: np.ndarray) -> np.ndarray:
     """15 m/s ahead while turning left at 0.4 rad/s."""
-    poses = still(dt_s)
+    poses = np.tile(np.eye(4), (len(dt_s), 1, 1))
     c, s = np.cos(0.4 * dt_s), np.sin(0.4 * dt_s)
     poses[:, 0, 0], poses[:, 0, 1], poses[:, 1, 0], poses[:, 1, 1] = c, -s, s, c
     poses[:, 0, 3] = 15.0 * dt_s
-    return poses
+    return poses @ LEVEL_LIDAR
 
 
 WALLS = join([GROUND, *(box((0.2, 30, 4), (x, 0, 2), WALL) for x in (-12.1, 12.1))])
@@ -135,7 +137,7 @@ def test_a_turn_from_a_moving_vehicle_is_straightened_or_left_as_it_was_measured
     np.testing.assert_array_equal(raw.dt_s, got.dt_s)
     poses = driving(raw.dt_s.astype(float)) @ rig.LIDAR_TO_VEHICLE
     on_street = np.einsum("nij,nj->ni", poses[:, :3, :3], raw.points[:, :3].astype(float)) + poses[:, :3, 3]
-    np.testing.assert_allclose(on_street - (0, 0, rig.LIDAR_HEIGHT_M), got.points[:, :3], atol=1e-4)
+    np.testing.assert_allclose(on_street - (0, 0, LEVEL_HEIGHT_M), got.points[:, :3], atol=1e-4)
     assert abs(raw.points[:, :3] - got.points[:, :3]).max() > 0.7
 
 
@@ -148,7 +150,7 @@ def test_a_moving_body_is_hit_where_it_is_when_the_pulse_is_sent() -> None:
     assert hit.sum() > 500
     assert (got.triangle[hit] >= 12).all()
     assert np.ptp(got.dt_s[hit]) > 0.005
-    faces, up = [], np.array([0.0, 0.0, rig.LIDAR_HEIGHT_M])
+    faces, up = [], np.array([0.0, 0.0, LEVEL_HEIGHT_M])
     for point, dt in zip(got.points[hit][:, :3], got.dt_s[hit], strict=True):
         now = body.pose_at(float(dt))
         x, y, z = (point + up - now[:3, 3]) @ now[:3, :3]
@@ -193,7 +195,7 @@ def test_remission_follows_the_stated_formula() -> None:
     distance = np.linalg.norm(points[:, :3] - height[beam, None] * (0, 0, 1), axis=1)
     cosine = points[:, 0] / distance
     fade = profile.remission.fade_per_m2 * distance**2 * np.exp(6e-6 * distance) * (1 + surface.gloss / cosine)
-    uneven = unevenness(points[:, :3] + (0, 0, rig.LIDAR_HEIGHT_M))
+    uneven = unevenness(points[:, :3] + (0, 0, LEVEL_HEIGHT_M))
     read = surface.albedo + surface.spread * tone + surface.patches * uneven
     curve = np.array([profile.beams.remission_offset, profile.beams.remission_slope])[:, beam]
     expected = np.clip(0.36 + curve[0] + curve[1] * (read - 0.36) - fade, 0.0, 0.99)

@@ -89,8 +89,8 @@ def test_flow_carries_each_pixel_with_the_corners_of_its_triangle(pair: tuple[Mo
     hits = look(now)
     instances = visibility.instance_image(now, hits)
     rng = np.random.default_rng(0)
-    flat = [rng.choice(np.flatnonzero(instances.ravel() == i), 120) for i in (WALKER, CAR, GONE, 0)]
-    flat.append(np.flatnonzero((now.scene.which(hits.triangle) == 3) & (hits.triangle >= 0))[::20])  # the post
+    flat = [rng.choice(np.flatnonzero(instances.ravel() == i), 300) for i in (WALKER, CAR, GONE, 0)]
+    flat.append(np.flatnonzero((now.scene.which(hits.triangle) == 3) & (hits.triangle >= 0))[::5])  # the post
     v, u = np.divmod(np.unique(np.concatenate(flat)), rig.WIDTH)
     here, there = followed(now, then, u, v)
     flow, space = motion.optical_flow(now, hits, then), motion.pixel_scene_flow(now, hits, then)

@@ -74,7 +74,7 @@ def test_silhouettes_hold_for_bodies_beside_and_around_the_camera(x: float, y: f
     u, v = visibility.silhouette(at.actors[0], camera_pose(at, 2))
     everywhere = covered(at, placed, WIDE_U, WIDE_V)
     inside = everywhere & (WIDE_U >= 0) & (WIDE_U < W) & (WIDE_V >= 0) & (WIDE_V < H)
-    if everywhere.sum() > 300:
+    if everywhere.sum() > 300 and np.ptp(WIDE_U[everywhere]) > 50:  # a strip may fall between two columns of the grid
         found = np.mean((u >= 0) & (u < W) & (v >= 0) & (v < H))
         assert found == pytest.approx(inside.sum() / everywhere.sum(), abs=0.03)
         assert covered(at, placed, u, v).mean() > 0.99
