@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
+from simulation.camera.samples import differ
 from simulation.rig import FOCAL_PX, HEIGHT, WIDTH
 from simulation.scene import Hits, Scene
 
@@ -63,10 +64,11 @@ def _pixel(turn, x, y, z):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def smear(luminance, motion):  # pragma: no cover - compiled
+def smear(luminance, motion, full):  # pragma: no cover - compiled
     """Smear ``luminance`` float32 [H·W,3] along ``motion`` float32 [H·W,2] (pixels).
 
-    Returns the smeared picture and int64 [H·W]: how many rays each pixel wants where this cannot be known from it.
+    Returns the smeared picture and int64 [H·W]: how many rays each pixel wants where this cannot be known from it and
+    is seen in a picture that saturates at ``full``.
     """
     out, rays = luminance.copy(), np.zeros(HEIGHT * WIDTH, np.int64)
     fastest = _spread(motion)
@@ -88,11 +90,24 @@ def smear(luminance, motion):  # pragma: no cover - compiled
                 alike = False
                 break
             red, green, blue = red + luminance[at, 0], green + luminance[at, 1], blue + luminance[at, 2]
-        if not alike:
+        if not alike and _varied(luminance, n, most_u, most_v, full):
             rays[n] = min(int(np.ceil(most)), _MOST_RAYS)
+        elif not alike:
+            continue
         elif steps > 1:
             out[n, 0], out[n, 1], out[n, 2] = red / steps, green / steps, blue / steps
     return out, rays
+
+
+@numba.njit(cache=True)
+def _varied(luminance, n, du, dv, full):  # pragma: no cover - compiled
+    """Whether anything beside pixel ``n``, half as far as (du, dv) either way, can be told from it."""
+    v, u, steps = n // WIDTH, n % WIDTH, int(np.ceil(np.hypot(du, dv)))
+    for k in range(-steps - 1, steps + 2):
+        i, j = int(np.round(v + 0.5 * k * dv / steps)), int(np.round(u + 0.5 * k * du / steps))
+        if 0 <= i < HEIGHT and 0 <= j < WIDTH and differ(luminance, n, i * WIDTH + j, full):
+            return True
+    return False
 
 
 @numba.njit(cache=True)

@@ -40,6 +40,11 @@ def shutter(luminance: np.ndarray, settings: CameraSettings) -> tuple[float, flo
     return time_s, gain
 
 
+def full_scale(time_s: float, gain: float) -> np.float32:
+    """The luminance (cd/m²) that saturates the sensor."""
+    return np.float32(1.0 / (_SPEED * time_s * gain))
+
+
 def develop(
     luminance: np.ndarray, time_s: float, gain: float, day: Daylight, noise: float, rng: np.random.Generator
 ) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from simulation.camera.lamps import Lamps
 from simulation.camera.noise import hash3
 from simulation.camera.sky import Daylight
+from simulation.camera.textures import FOLIAGE, GRASS
 from simulation.rig import HEIGHT, WIDTH
 from simulation.scene import Scene
 
@@ -15,33 +16,65 @@ _SHADOW_M = 150.0  # nothing farther away casts a shadow here
 _SUN_RADIUS = 0.0047  # angular, radians: why shadows are softer the farther they fall
 _OFF_M = np.float32(0.015)  # rays leave a surface from just above it
 _FAINT_LUX = 20.0  # a sun weaker than this casts no visible shadow
-STEP = 4  # pixels between the places where the sky's visibility is measured
+STEP = 5  # pixels between the places where the sky's visibility is measured
 REACH_M = 4.0  # what is farther away than this hides no sky
-_LOOKS = 7  # rays from each of those places
+_LOOKS = 6  # rays from each of those places
 
 
 def sunlit(
     scene: Scene,
     points: np.ndarray,
     normals: np.ndarray,
-    leafy: np.ndarray,
+    material: np.ndarray,
     day: Daylight,
     dt_s: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """Cosine of the sun's incidence on ``points`` float64 [N,3], 0 in shadow: float32 [N].
+    """Cosine of the sun's incidence on ``points`` float64 [N,3] of ``material`` uint8 [N], 0 in shadow: float32 [N].
 
-    It is negative where the sun shines through from behind, on what is ``leafy`` bool [N]. The sun is a disc: each
-    point looks towards its own spot of it.
+    It is negative where the sun shines through from behind, on leaves. The sun is a disc: each point looks towards its
+    own spot of it.
     """
-    facing = np.einsum("ij,j->i", normals, day.sun)
+    facing = _facing(normals, material, day.sun)
     if day.sun_lux.max() < _FAINT_LUX:
         return np.zeros_like(facing)
-    facing[(facing < 0.0) & ~leafy] = 0.0
-    lit = np.flatnonzero(facing)
-    off = points[lit] + np.where(facing[lit] >= 0, _OFF_M, -_OFF_M)[:, None] * normals[lit]
-    dt = dt_s[lit] if isinstance(dt_s, np.ndarray) else dt_s
-    facing[lit[scene.blocked(off, _towards_sun(off, day.sun, _SPOTS), dt)]] = 0.0
+    _shadow(scene, points, normals, facing, np.flatnonzero(facing), day, dt_s)
     return facing
+
+
+def sunlit_picture(
+    scene: Scene, points: np.ndarray, normals: np.ndarray, material: np.ndarray, triangle: np.ndarray, day: Daylight
+) -> np.ndarray:
+    """:func:`sunlit` of a picture's own rays, float32 [H·W], without the grain of its penumbras.
+
+    Every fourth pixel looks for the sun; so do those between such that disagree or lie on other triangles. ``triangle``
+    int64 [H·W]: what the rays met, -1 for nothing.
+    """
+    facing = _facing(normals, material, day.sun)
+    facing[triangle < 0] = 0.0
+    if day.sun_lux.max() < _FAINT_LUX:
+        return np.zeros_like(facing)
+    full = facing.copy()
+    first = np.zeros((HEIGHT, WIDTH), bool)
+    first[::2, ::2] = True
+    _shadow(scene, points, normals, facing, np.flatnonzero(first.ravel() & (facing != 0.0)), day, 0.0)
+    unsure = _between(facing, full, triangle, material)
+    _shadow(scene, points, normals, facing, unsure, day, 0.0)
+    return _settle(facing, triangle)
+
+
+def _shadow(
+    scene: Scene,
+    points: np.ndarray,
+    normals: np.ndarray,
+    facing: np.ndarray,
+    which: np.ndarray,
+    day: Daylight,
+    dt_s: np.ndarray | float,
+) -> None:
+    """Set ``facing`` [N] to 0, in place, where something stands between the sun and one of the points ``which`` [K]."""
+    off, reaches = _towards_sun(points, normals, facing, which, day.sun, _SPOTS)
+    dt = dt_s[which] if isinstance(dt_s, np.ndarray) else dt_s
+    facing[which[scene.blocked(off, reaches, dt)]] = 0.0
 
 
 _turns = np.arange(256) * np.pi * (3.0 - np.sqrt(5.0))  # Vogel's spiral: spots evenly spread over a disc
@@ -49,21 +82,63 @@ _SPOTS = _SUN_RADIUS * np.sqrt((np.arange(256) + 0.5) / 256)[:, None] * np.stack
 
 
 @numba.njit(cache=True)
-def _towards_sun(points, sun, spots):  # pragma: no cover - compiled
-    across = np.hypot(sun[0], sun[1]) + 1e-9
-    out = np.empty((len(points), 3), np.float32)
-    for n in range(len(points)):
-        x, y, z = points[n, 0] * 997.0, points[n, 1] * 997.0, points[n, 2] * 997.0
-        spot = int(256.0 * hash3(int(np.floor(x)), int(np.floor(y)), int(np.floor(z))))
-        a, b = spots[spot, 0], spots[spot, 1]
-        out[n, 0] = _SHADOW_M * (sun[0] - a * sun[1] / across - b * sun[2] * sun[0] / across)
-        out[n, 1] = _SHADOW_M * (sun[1] + a * sun[0] / across - b * sun[2] * sun[1] / across)
-        out[n, 2] = _SHADOW_M * (sun[2] + b * across)
+def _facing(normals, material, sun):  # pragma: no cover - compiled
+    """Cosine of the sun's incidence, 0 for its back but on leaves: float32 [N]."""
+    out = np.empty(len(normals), np.float32)
+    for n in range(len(normals)):
+        cosine = normals[n, 0] * sun[0] + normals[n, 1] * sun[1] + normals[n, 2] * sun[2]
+        out[n] = cosine if cosine > 0.0 or material[n] == FOLIAGE or material[n] == GRASS else np.float32(0.0)
     return out
 
 
 @numba.njit(cache=True)
-def settle(facing, triangle):  # pragma: no cover - compiled
+def _towards_sun(points, normals, facing, which, sun, spots):  # pragma: no cover - compiled
+    """Starts float64 [K,3], just off the surface, and ways to the sun's disc float32 [K,3] of the points ``which``."""
+    across = np.hypot(sun[0], sun[1]) + 1e-9
+    off, out = np.empty((len(which), 3)), np.empty((len(which), 3), np.float32)
+    for k in range(len(which)):
+        n = which[k]
+        away = _OFF_M if facing[n] >= 0.0 else -_OFF_M
+        for c in range(3):
+            off[k, c] = points[n, c] + away * normals[n, c]
+        x, y, z = off[k, 0] * 997.0, off[k, 1] * 997.0, off[k, 2] * 997.0
+        spot = int(256.0 * hash3(int(np.floor(x)), int(np.floor(y)), int(np.floor(z))))
+        a, b = spots[spot, 0], spots[spot, 1]
+        out[k, 0] = _SHADOW_M * (sun[0] - a * sun[1] / across - b * sun[2] * sun[0] / across)
+        out[k, 1] = _SHADOW_M * (sun[1] + a * sun[0] / across - b * sun[2] * sun[1] / across)
+        out[k, 2] = _SHADOW_M * (sun[2] + b * across)
+    return off, out
+
+
+@numba.njit(cache=True)
+def _between(facing, full, triangle, material):  # pragma: no cover - compiled
+    """Settle, in place, the pixels of ``facing`` float32 [H·W] between those of even rows and columns, whose shadows
+    are known, and return those that cannot be settled so: int64 [K]. ``full``: ``facing`` without shadows."""
+    unsure, count = np.empty(len(facing), np.int64), 0
+    for v in range(HEIGHT):
+        for u in range(WIDTH):
+            n = v * WIDTH + u
+            if full[n] == 0.0 or (v % 2 == 0 and u % 2 == 0):
+                continue
+            lit, shaded = False, False
+            for i in range(v - v % 2, v + v % 2 + 1, 2):
+                for j in range(u - u % 2, u + u % 2 + 1, 2):
+                    other = i * WIDTH + j
+                    alike = i < HEIGHT and j < WIDTH and full[other] != 0.0
+                    if alike and triangle[other] != triangle[n]:
+                        alike = material[n] == FOLIAGE and material[other] == FOLIAGE
+                    lit = lit or not alike or facing[other] != 0.0
+                    shaded = shaded or not alike or facing[other] == 0.0
+            if lit and shaded:
+                unsure[count] = n
+                count += 1
+            elif shaded:
+                facing[n] = 0.0
+    return unsure[:count].copy()
+
+
+@numba.njit(cache=True)
+def _settle(facing, triangle):  # pragma: no cover - compiled
     """A picture's ``facing`` float32 [H·W] from :func:`sunlit` with the grain of its penumbras taken out: the mean over
     the neighbours whose rays met the same ``triangle`` int64 [H·W]."""
     out = np.empty_like(facing)
@@ -105,10 +180,9 @@ def _looks(normals, turns, count):  # pragma: no cover - compiled
     which of nine sets of them."""
     out = np.empty((len(normals), count, 3), np.float32)
     for n in range(len(normals)):
-        turn, lift = turns[n] / 9.0, (turns[n] * 4 % 9 + 0.5) / 9.0
         for k in range(count):
-            angle = 2.0 * np.pi * (turn / count + 0.618034 * k)
-            radius = np.sqrt((k + lift) / count)
+            spot = 9 * k + turns[n] * 4 % 9  # the nine together are a Vogel spiral: even over the disc
+            angle, radius = 2.0 * np.pi * 0.618034 * spot, np.sqrt((spot + 0.5) / (9 * count))
             x, y = radius * np.cos(angle), radius * np.sin(angle)
             w = np.sqrt(max(0.0, 1.0 - radius * radius))
             nx, ny, nz = normals[n, 0], normals[n, 1], normals[n, 2]
@@ -122,43 +196,73 @@ def _looks(normals, turns, count):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def open_at(grid, grid_points, grid_normals, u, v, points, normals, range_m):  # pragma: no cover - compiled
-    """:func:`openness` at the samples (u, v) float32 [N], from the places around each that lie on the same surface.
-
-    ``grid_points`` float32 [rows,columns,3] and ``grid_normals`` are those of ``grid``, relative to the camera, as
-    ``points`` float32 [N,3] are. Float32 [N].
-    """
-    out = np.ones(len(u), np.float32)
+def smoothed(grid, points, normals):  # pragma: no cover - compiled
+    """:func:`openness` float32 [rows,columns], each place's mean with those around it on the same surface: the nine
+    sets of looks together. ``points`` and ``normals`` float32 [rows,columns,3], relative to the camera."""
     rows, columns = grid.shape
-    for n in range(len(u)):
-        i, j = int(np.floor(v[n] / STEP)), int(np.floor(u[n] / STEP))
-        total, weight = 0.0, 1e-6
-        scale = 30.0 / (0.05 + range_m[n] * STEP / 720.0)
-        for di in range(-1, 3):
-            for dj in range(-1, 3):
-                r, c = min(max(i + di, 0), rows - 1), min(max(j + dj, 0), columns - 1)
-                square, off, same = 0.0, 0.0, 0.0
-                for k in range(3):
-                    apart = grid_points[r, c, k] - points[n, k]
-                    square += apart * apart
-                    off += apart * normals[n, k]
-                    same += grid_normals[r, c, k] * normals[n, k]
-                if same < 0.6:
-                    continue
-                down = min(1.0, 2.0 - abs(v[n] / STEP - (i + di)))  # flat over three places: the nine sets count alike
-                tent = max(0.0, down) * max(0.0, min(1.0, 2.0 - abs(u[n] / STEP - (j + dj))))
-                w = tent / (1.0 + abs(off) * scale + 0.02 * square * scale)
-                total += w * grid[r, c]
-                weight += w
-        out[n] = (total + 0.6e-6) / weight
+    out = grid.copy()
+    for i in range(rows):
+        for j in range(columns):
+            x, y, z = points[i, j]
+            scale = 30.0 / (0.05 + np.sqrt(x * x + y * y + z * z) * STEP / 720.0)
+            total, weight = grid[i, j], 1.0
+            for r in range(max(i - 1, 0), min(i + 2, rows)):
+                for c in range(max(j - 1, 0), min(j + 2, columns)):
+                    if r != i or c != j:
+                        w = _same_surface(points[r, c], normals[r, c], points[i, j], normals[i, j], scale)
+                        total += w * grid[r, c]
+                        weight += w
+            out[i, j] = total / weight
     return out
 
 
 @numba.njit(cache=True)
-def irradiance(normals, facing, open_share, leafy, day_sun, day_sky, height):  # pragma: no cover - compiled
+def _same_surface(point, normal, own_point, own_normal, scale):  # pragma: no cover - compiled
+    """How much a place has to say about another, 0..1; ``scale``: how near is near, per metre."""
+    square, off, same = 0.0, 0.0, 0.0
+    for k in range(3):
+        apart = point[k] - own_point[k]
+        square += apart * apart
+        off += apart * own_normal[k]
+        same += normal[k] * own_normal[k]
+    return 0.0 if same < 0.6 else 1.0 / (1.0 + abs(off) * scale + 0.02 * square * scale)
+
+
+@numba.njit(cache=True)
+def open_at(grid, grid_points, grid_normals, u, v, points, eye, normals, range_m):  # pragma: no cover - compiled
+    """Openness at the samples (u, v) float32 [N], from the places around each that lie on the same surface.
+
+    ``grid``: :func:`smoothed`, with its places. ``points`` float64 [N,3] of the samples and ``eye``, street frame;
+    ``range_m`` [N], inf where nothing was met. Float32 [N].
+    """
+    out = np.full(len(u), np.float32(1.0))
+    rows, columns = grid.shape
+    point = np.empty(3, np.float32)
+    for n in range(len(u)):
+        if not np.isfinite(range_m[n]):
+            continue
+        for k in range(3):
+            point[k] = points[n, k] - eye[k]
+        i, j = int(np.floor(v[n] / STEP)), int(np.floor(u[n] / STEP))
+        down, right = v[n] / STEP - i, u[n] / STEP - j
+        total, weight = 0.6e-6, 1e-6
+        scale = 30.0 / (0.05 + range_m[n] * STEP / 720.0)
+        for di in range(2):
+            for dj in range(2):
+                r, c = min(max(i + di, 0), rows - 1), min(max(j + dj, 0), columns - 1)
+                w = (down if di else 1.0 - down) * (right if dj else 1.0 - right) + 1e-3
+                w *= _same_surface(grid_points[r, c], grid_normals[r, c], point, normals[n], scale)
+                total += w * grid[r, c]
+                weight += w
+        out[n] = total / weight
+    return out
+
+
+@numba.njit(cache=True)
+def irradiance(normals, facing, open_share, material, day_sun, day_sky, height):  # pragma: no cover - compiled
     """Light on N surfaces from sun, sky and the ground around: float32 [N,3] lux.
 
-    ``facing`` [N] and ``leafy`` bool [N] as for :func:`sunlit`: leaves let light through, yellower than it was.
+    ``facing`` [N] as of :func:`sunlit`: leaves (by ``material`` uint8 [N]) let light through, yellower than it was.
     ``height``: sine of the sun's, for what the ground throws back.
     """
     out = np.empty((len(normals), 3), np.float32)
@@ -166,7 +270,7 @@ def irradiance(normals, facing, open_share, leafy, day_sun, day_sky, height):  #
         half = 0.5 + 0.5 * normals[n, 2]
         share = open_share[n] * (0.35 + 0.65 * open_share[n])
         direct, through = max(facing[n], 0.0), 0.0
-        if leafy[n]:  # leaves lie every way within what one triangle stands for
+        if material[n] == FOLIAGE or material[n] == GRASS:  # leaves lie every way within what one triangle stands for
             direct, through = 0.25 * abs(facing[n]) + 0.6 * direct, 0.35 * max(-facing[n], 0.0)
         for c in range(3):
             ground = 0.13 * (day_sky[c] * 0.7 + 0.6 * day_sun[c] * max(height, 0.0))
@@ -190,6 +294,8 @@ def lamplight(points, normals, lamps: Lamps):  # pragma: no cover - compiled
             onto = (x * normals[n, 0] + y * normals[n, 1] + z * normals[n, 2]) / away
             out_of = -(x * lamps.axis[k, 0] + y * lamps.axis[k, 1] + z * lamps.axis[k, 2]) / away
             if onto <= 0.0 or out_of <= 0.0:
+                continue
+            if lamps.focus[k] * (1.0 - out_of) > 12.0:  # cos^focus < exp(-12)
                 continue
             beam = out_of ** lamps.focus[k] * onto / square
             for c in range(3):

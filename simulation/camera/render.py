@@ -48,7 +48,8 @@ def render(
     grid = luminance.reshape(HEIGHT, WIDTH, 3)
     time_s, gain = film.shutter(grid[..., 1], settings)
     view = _View(tracer, moment, camera, hits, points)
-    view.expose(luminance, 0.0 if settings.exposure_s == 0.0 or not settings.blur else time_s)
+    open_s = 0.0 if settings.exposure_s == 0.0 or not settings.blur else time_s
+    view.expose(luminance, open_s, film.full_scale(time_s, gain))
     if weather.rain_mmph > 0.0:
         rainfall(grid, weather.rain_mmph, time_s, day, rng)
     return Picture(film.develop(grid, time_s, gain, day, settings.noise, rng), hits)
@@ -79,9 +80,10 @@ class _View:
     hits: Hits
     points: np.ndarray
 
-    def expose(self, luminance: np.ndarray, open_s: float) -> None:
-        """Smear ``luminance`` [375·1242,3] over an exposure of ``open_s`` and mend its edges, in place."""
-        counts = self._edges().astype(np.int64)
+    def expose(self, luminance: np.ndarray, open_s: float, full: np.float32) -> None:
+        """Smear ``luminance`` [375·1242,3] over an exposure of ``open_s`` and mend its edges, in place, where that is
+        seen in a picture that saturates at ``full``."""
+        counts = self._edges(luminance, full)
         if open_s > 0.0:
             to_vehicle = LIDAR_TO_VEHICLE @ _camera_to_lidar(image_rays(self.camera)[0])
             motion = blur.motion_px(
@@ -91,7 +93,7 @@ class _View:
                 lambda dt_s: self.moment.ego(np.array([dt_s]))[0] @ to_vehicle,
                 open_s,
             )
-            luminance[:], rays = blur.smear(luminance, motion)
+            luminance[:], rays = blur.smear(luminance, motion, full)
             counts = np.maximum(counts, rays)
         extra = samples.extra(counts)
         if len(extra.pixel):
@@ -100,23 +102,19 @@ class _View:
                 luminance[:, c] += np.bincount(extra.pixel, more[:, c], len(luminance)).astype(np.float32)
             luminance /= (1.0 + counts.astype(np.float32))[:, None]
 
-    def _edges(self) -> np.ndarray:
+    def _edges(self, luminance: np.ndarray, full: np.float32) -> np.ndarray:
         hits, scene = self.hits, self.tracer.scene
         material = scene.attribute("material")[hits.triangle]
         surface = scene.attribute("object_id")[hits.triangle] * 64 + material
         surface[hits.triangle < 0] = -1
-        return samples.edges(hits.triangle, hits.range_m, hits.normal, surface, material == FOLIAGE)
+        leafy = material == FOLIAGE
+        return samples.edges(hits.triangle, hits.range_m, hits.normal, surface, leafy, luminance, full)
 
     def _more(self, luminance: np.ndarray, extra: samples.Extra, counts: np.ndarray, open_s: float) -> np.ndarray:
         """Light of the ``extra`` samples, float32 [K,3]."""
-        centre, _ = image_rays(self.camera)
-        _, ahead = pixel_rays(extra.u.astype(float), extra.v.astype(float), self.camera)
-        when = np.floor((extra.share + 0.5) * samples.SLICES).astype(int).clip(0, samples.SLICES - 1)
         slices_s = ((np.arange(samples.SLICES) + 0.5) / samples.SLICES - 0.5) * open_s
-        poses = self.moment.ego(slices_s) @ LIDAR_TO_VEHICLE
-        origins = (poses[:, :3, :3] @ centre + poses[:, :3, 3])[when]
-        directions = np.einsum("nij,nj->ni", poses[when, :3, :3], ahead).astype(np.float32)
-        dt_s = slices_s[when].astype(np.float32)
+        poses = self.moment.ego(slices_s) @ LIDAR_TO_VEHICLE @ _camera_to_lidar(image_rays(self.camera)[0])
+        origins, directions, dt_s = samples.rays(extra, poses, slices_s)
         met = self.tracer.scene.cast(origins, directions, dt_s)
         beside = samples.same_surface(extra, counts, met.triangle, self.hits.triangle)
         more = luminance[beside]

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from simulation.camera.noise import hash3
-from simulation.rig import HEIGHT, WIDTH
+from simulation.rig import CENTRE_U, CENTRE_V, FOCAL_PX, HEIGHT, WIDTH
 
 SLICES = 16  # of the exposure, for the ego vehicle's own motion
 
@@ -23,11 +23,17 @@ class Extra(NamedTuple):
     share: np.ndarray
 
 
+_CONTRAST, _FAINT = np.float32(0.06), np.float32(0.003)  # seen: share of the brighter, and of full scale
+
+
 @numba.njit(cache=True)
-def edges(triangle, range_m, normal, surface, leafy):  # pragma: no cover - compiled
-    """Pixels at which the surface changes, uint8 [H·W]. ``surface`` int64 [H·W]: what object and material it is;
-    within ``leafy`` ones (bool [H·W]) everything is an edge, and none is taken for one."""
-    out = np.zeros(HEIGHT * WIDTH, np.uint8)
+def edges(triangle, range_m, normal, surface, leafy, luminance, full):  # pragma: no cover - compiled
+    """Pixels at which the surface changes and the change is seen, int64 [H·W]: 1 there.
+
+    ``surface`` int64 [H·W]: what object and material it is; within ``leafy`` ones (bool [H·W]) everything is an edge,
+    and none is taken for one. ``luminance`` float32 [H·W,3]; ``full``: what saturates the sensor.
+    """
+    out = np.zeros(HEIGHT * WIDTH, np.int64)
     for v in range(HEIGHT):
         for u in range(WIDTH):
             n = v * WIDTH + u
@@ -35,7 +41,7 @@ def edges(triangle, range_m, normal, surface, leafy):  # pragma: no cover - comp
                 if (k == 0 and u + 1 == WIDTH) or (k == 1 and v + 1 == HEIGHT):
                     continue
                 other = n + 1 if k == 0 else n + WIDTH
-                if triangle[n] == triangle[other]:
+                if triangle[n] == triangle[other] or not differ(luminance, n, other, full):
                     continue
                 apart = abs(range_m[n] - range_m[other]) > 0.02 * range_m[n] + 0.1
                 bent = 0.0
@@ -47,6 +53,16 @@ def edges(triangle, range_m, normal, surface, leafy):  # pragma: no cover - comp
                     out[n] = 1
                     out[other] = 1
     return out
+
+
+@numba.njit(cache=True)
+def differ(luminance, n, other, full):  # pragma: no cover - compiled
+    """Whether two pixels of ``luminance`` [H·W,3] can be told apart in a picture that saturates at ``full``."""
+    for c in range(3):
+        one, two = min(luminance[n, c], full), min(luminance[other, c], full)
+        if abs(one - two) > _CONTRAST * max(one, two) + _FAINT * full:
+            return True
+    return False
 
 
 @numba.njit(cache=True)
@@ -67,6 +83,26 @@ def extra(counts):  # pragma: no cover - compiled
                 place[first, 1] = n // WIDTH + 0.5
             first += 1
     return Extra(pixel, place[:, 0].copy(), place[:, 1].copy(), share)
+
+
+@numba.njit(cache=True)
+def rays(extra, poses, slices_s):  # pragma: no cover - compiled
+    """Starts float64 [K,3], unit directions float32 [K,3] (street frame) and times float32 [K] of extra samples.
+
+    ``poses`` float64 [SLICES,4,4]: camera to street in each slice of the exposure, ``slices_s`` [SLICES] its time.
+    """
+    count = len(extra.pixel)
+    starts, directions = np.empty((count, 3)), np.empty((count, 3), np.float32)
+    dt_s = np.empty(count, np.float32)
+    for k in range(count):
+        own = min(max(int(np.floor((extra.share[k] + 0.5) * SLICES)), 0), SLICES - 1)
+        x, y = (extra.u[k] - CENTRE_U) / FOCAL_PX, (extra.v[k] - CENTRE_V) / FOCAL_PX
+        scale = 1.0 / np.sqrt(x * x + y * y + 1.0)
+        for c in range(3):
+            starts[k, c] = poses[own, c, 3]
+            directions[k, c] = scale * (poses[own, c, 0] * x + poses[own, c, 1] * y + poses[own, c, 2])
+        dt_s[k] = slices_s[own]
+    return starts, directions, dt_s
 
 
 @numba.njit(cache=True)

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from simulation.camera.noise import cell, grain, hash3, line, smooth
+from simulation.rig import FOCAL_PX
 from simulation.shapes.materials import Material
 
 ASPHALT, PAINT_MARK, PAVING, GRASS, PLASTER, BRICK, ROOF, WOOD, FOLIAGE, BARK = (int(m) for m in list(Material)[:10])
@@ -17,16 +18,25 @@ METAL, RETRO, CAR_PAINT, GLASS, RUBBER, CLOTH, SKIN, GRAVEL, PARKING, LAMP = (in
 
 
 @numba.njit(cache=True)
-def paint(material, rgb, at, normal, footprint_m, wetness):  # pragma: no cover - compiled # noqa: PLR0912, PLR0915
-    """Colour and gloss of N surface points.
+def paint(  # pragma: no cover - compiled # noqa: PLR0912, PLR0915
+    material, rgb, triangle, at, normal, directions, range_m, wetness
+):
+    """Colour and gloss of what N rays meet.
 
-    ``material`` uint8 [N], ``rgb`` float32 [N,3] linear reflectance, ``at`` float64 [N,3] metres, ``normal`` float32
-    [N,3], ``footprint_m`` float32 [N]: what a pixel covers. Reflectance float32 [N,3]; gloss float32 [N]: the share
-    of light mirrored at normal incidence, 0 for what mirrors nothing.
+    ``material`` uint8 [N]; ``rgb`` float32 [T,3], the square root of reflectance, of every triangle, and ``triangle``
+    int64 [N] of them, -1 for a miss, which is left black; ``at`` float64 [N,3] metres; ``normal`` and the rays'
+    ``directions`` float32 [N,3] and ``range_m`` float32 [N] say what a pixel covers. Reflectance float32 [N,3]; gloss
+    float32 [N]: the share of light mirrored at normal incidence, 0 for what mirrors nothing.
     """
-    colour, gloss = np.empty_like(rgb), np.zeros(len(rgb), np.float32)
-    for n in range(len(rgb)):
-        m, f = material[n], footprint_m[n]
+    colour, gloss = np.zeros((len(at), 3), np.float32), np.zeros(len(at), np.float32)
+    for n in range(len(at)):
+        if triangle[n] < 0:
+            continue
+        m = material[n]
+        facing = 0.0
+        for c in range(3):
+            facing += normal[n, c] * directions[n, c]
+        f = range_m[n] / FOCAL_PX / np.sqrt(max(abs(facing), 0.02))  # a pixel's footprint, metres
         x, y, z = at[n, 0], at[n, 1], at[n, 2]
         up = normal[n, 2]
         across = np.hypot(normal[n, 0], normal[n, 1]) + 1e-6
@@ -76,9 +86,10 @@ def paint(material, rgb, at, normal, footprint_m, wetness):  # pragma: no cover 
             r, g, b = r * dark, g * dark, b * dark
             if m in (ASPHALT, PAVING, PARKING, PAINT_MARK):
                 gloss[n] = wetness * wetness * (0.006 + 0.022 * min(1.0, max(0.0, 4.0 * pool - 2.2)))
-        colour[n, 0] = max(0.0, rgb[n, 0] * r)
-        colour[n, 1] = max(0.0, rgb[n, 1] * g)
-        colour[n, 2] = max(0.0, rgb[n, 2] * b)
+        own = rgb[triangle[n]]
+        colour[n, 0] = max(0.0, own[0] * own[0] * r)
+        colour[n, 1] = max(0.0, own[1] * own[1] * g)
+        colour[n, 2] = max(0.0, own[2] * own[2] * b)
     return colour, gloss
 
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from simulation.camera import light, sky
 from simulation.camera.lamps import LUMINANCE, Lamps
-from simulation.camera.textures import CAR_PAINT, FOLIAGE, GLASS, GRASS, LAMP, RETRO, paint
+from simulation.camera.textures import CAR_PAINT, GLASS, LAMP, RETRO, paint
 from simulation.camera.windows import window_light
-from simulation.rig import FOCAL_PX
 from simulation.scene import Hits, Scene
 
 _RETRO_CD_PER_LUX_M2 = np.float32(12.0)  # of a sign's sheeting in the light of one's own head lamps
@@ -47,15 +46,15 @@ class Tracer:
         """Measure the openness of the picture whose pixels' own rays have ``hits`` at ``points``."""
         grid = light.openness(self.scene, points, hits.normal, hits.triangle >= 0)
         every = np.arange(0, light.HEIGHT, light.STEP)[:, None] * light.WIDTH + np.arange(0, light.WIDTH, light.STEP)
-        self.openness = Openness(grid, (points[every] - self.eye).astype(np.float32), hits.normal[every])
+        at, normals = (points[every] - self.eye).astype(np.float32), hits.normal[every]
+        self.openness = Openness(light.smoothed(grid, at, normals), at, normals)
 
     def picture(self, hits: Hits, directions: np.ndarray, points: np.ndarray, pixels: _Places) -> np.ndarray:
         """Luminance float32 [H·W,3] of the pixels' own rays, as :meth:`radiance`: every pixel's, row by row."""
         self.open_where(points, hits)
-        seen = np.flatnonzero(hits.triangle >= 0)
-        facing = np.zeros(len(points), np.float32)
-        facing[seen] = self._sunlit(hits.triangle[seen], points[seen], hits.normal[seen], 0.0)
-        return self.radiance(hits, directions, points, 0.0, pixels, light.settle(facing, hits.triangle))
+        material = self.scene.attribute("material")[hits.triangle]
+        facing = light.sunlit_picture(self.scene, points, hits.normal, material, hits.triangle, self.day)
+        return self.radiance(hits, directions, points, 0.0, pixels, facing)
 
     def radiance(
         self,
@@ -71,71 +70,56 @@ class Tracer:
         ``pixels``: (u, v) float32 [N] of camera rays; without it the rays are mirrored ones, which mirror no further.
         ``facing`` float32 [N]: :func:`light.sunlit`, where it is known.
         """
-        out = np.empty((len(directions), 3), np.float32)
-        missed, seen = np.flatnonzero(hits.triangle < 0), np.flatnonzero(hits.triangle >= 0)
-        day = self.day
-        out[missed] = sky.radiance(directions[missed], *day)
-        hits = Hits(hits.range_m[seen], hits.triangle[seen], hits.normal[seen])
-        points, directions = points[seen], directions[seen]
-        dt_s = dt_s[seen] if isinstance(dt_s, np.ndarray) else dt_s
-        colour, gloss, glow = self._surface(hits, directions, points, dt_s)
-        if facing is not None:
-            facing = facing[seen]
-        elif pixels is None:  # a mirror's pictures are dim and small: shade in them is not worth its rays
+        scene, day = self.scene, self.day
+        material = scene.attribute("material")[hits.triangle]
+        own = own_places(scene, hits.triangle, points, dt_s)
+        rgb, wetness = scene.attribute("rgb"), np.float32(self.wetness)
+        out, gloss = paint(material, rgb, hits.triangle, own, hits.normal, directions, hits.range_m, wetness)
+        glow = self._glow(hits, directions, points, material, out)
+        if facing is None and pixels is None:  # a mirror's pictures are dim and small: shade is not worth its rays
             facing = np.einsum("ij,j->i", hits.normal, day.sun)
-        else:
-            facing = self._sunlit(hits.triangle, points, hits.normal, dt_s)
-        lux = self._light(hits, points, facing, None if pixels is None else (pixels[0][seen], pixels[1][seen]))
-        result = colour * lux * np.float32(1 / np.pi) + glow
+        elif facing is None:
+            facing = light.sunlit(scene, points, hits.normal, material, day, dt_s)
+        out *= self._light(hits, points, facing, material, pixels)
+        out *= np.float32(1 / np.pi)
+        for where, luminance in glow:
+            out[where] += luminance
         if pixels is not None:
-            self._mirror(result, gloss, hits, points, directions, dt_s)
-        out[seen] = _through_air(result, hits.range_m, day.air, day.extinction_per_m)
+            self._mirror(out, gloss, hits, points, directions, dt_s)
+        _through_air(out, hits.range_m, day.air, day.extinction_per_m)
+        missed = np.flatnonzero(hits.triangle < 0)
+        out[missed] = sky.radiance(directions[missed], *day)
         return out
 
-    def _surface(
-        self, hits: Hits, directions: np.ndarray, points: np.ndarray, dt_s: np.ndarray | float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Reflectance [N,3], gloss [N] and own light [N,3] (cd/m²) of what was hit."""
-        scene = self.scene
-        material = scene.attribute("material")[hits.triangle]
-        rgb = scene.attribute("rgb")[hits.triangle]
-        facing = np.abs(np.einsum("ij,ij->i", hits.normal, directions))
-        footprint = hits.range_m / np.float32(FOCAL_PX) / np.sqrt(np.maximum(facing, np.float32(0.02)))
-        glow = np.zeros_like(rgb)
-        lamp = np.flatnonzero(material == LAMP)
-        glow[lamp] = rgb[lamp] * LUMINANCE
-        own = own_places(scene, hits.triangle, points, dt_s)
-        colour, gloss = paint(material, rgb * rgb, own, hits.normal, footprint, np.float32(self.wetness))
-        dark = bool(self.day.sky_lux[1] < _LAMPS_MATTER_LUX)
-        if dark:
-            glow += window_light(scene, hits.triangle)
-            sheet = np.flatnonzero(material == RETRO)
+    def _glow(
+        self, hits: Hits, directions: np.ndarray, points: np.ndarray, material: np.ndarray, colour: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Own light of what was hit: indices [K] and luminance float32 [K,3] (cd/m²) of lamps; by night of windows, and
+        of signs in the light of one's own lamps."""
+        seen = hits.triangle >= 0
+        lamp = np.flatnonzero(seen & (material == LAMP))
+        found = [(lamp, self.scene.attribute("rgb")[hits.triangle[lamp]] * LUMINANCE)]
+        if self.day.sky_lux[1] < _LAMPS_MATTER_LUX:
+            pane = np.flatnonzero(seen & (material == GLASS))
+            found.append((pane, window_light(self.scene, hits.triangle[pane])))
+            sheet = np.flatnonzero(seen & (material == RETRO))
             lux = light.lamplight((points[sheet] - self.eye).astype(np.float32), -directions[sheet], self.headlamps)
-            glow[sheet] += _RETRO_CD_PER_LUX_M2 * lux * colour[sheet]
-        return colour, gloss, glow
+            found.append((sheet, _RETRO_CD_PER_LUX_M2 * lux * colour[sheet]))
+        return found
 
-    def _leafy(self, triangle: np.ndarray) -> np.ndarray:
-        material = self.scene.attribute("material")[triangle]
-        return (material == FOLIAGE) | (material == GRASS)
-
-    def _sunlit(
-        self, triangle: np.ndarray, points: np.ndarray, normals: np.ndarray, dt_s: np.ndarray | float
+    def _light(
+        self, hits: Hits, points: np.ndarray, facing: np.ndarray, material: np.ndarray, pixels: _Places | None
     ) -> np.ndarray:
-        return light.sunlit(self.scene, points, normals, self._leafy(triangle), self.day, dt_s)
-
-    def _light(self, hits: Hits, points: np.ndarray, facing: np.ndarray, pixels: _Places | None) -> np.ndarray:
         day = self.day
-        near = (points - self.eye).astype(np.float32)
         if pixels is None or self.openness is None:
             open_share = np.full(len(points), _MIRRORED_OPEN)
         else:
             sky_seen = self.openness
-            open_share = light.open_at(
-                sky_seen.grid, sky_seen.points, sky_seen.normals, *pixels, near, hits.normal, hits.range_m
-            )
-        leafy = self._leafy(hits.triangle)
-        lux = light.irradiance(hits.normal, facing, open_share, leafy, day.sun_lux, day.sky_lux, day.sun[2])
+            places = (sky_seen.grid, sky_seen.points, sky_seen.normals, *pixels)
+            open_share = light.open_at(*places, points, self.eye, hits.normal, hits.range_m)
+        lux = light.irradiance(hits.normal, facing, open_share, material, day.sun_lux, day.sky_lux, day.sun[2])
         if day.sky_lux[1] < _LAMPS_MATTER_LUX:
+            near = (points - self.eye).astype(np.float32)
             lux += light.lamplight(near, hits.normal, self.headlamps)
             lux += light.lamplight(near, hits.normal, self.lamps)
         return lux
@@ -192,6 +176,8 @@ def _mirrored(gloss, directions, normals, smooth, points):  # pragma: no cover -
 def _through_air(luminance, range_m, air, extinction):  # pragma: no cover - compiled
     """Koschmieder's law: light fades with distance, and the air's own takes its place."""
     for n in range(len(luminance)):
+        if not np.isfinite(range_m[n]):
+            continue
         left = np.exp(-extinction * range_m[n])
         for c in range(3):
             luminance[n, c] = left * luminance[n, c] + (1.0 - left) * air[c]
@@ -211,11 +197,12 @@ def reached(origins, directions, range_m):  # pragma: no cover - compiled
 
 def own_places(scene: Scene, triangle: np.ndarray, points: np.ndarray, dt_s: np.ndarray | float) -> np.ndarray:
     """``points`` float64 [N,3] in the frame of the body that each lies on at its time; the street's for what stands."""
-    which = scene.which(triangle)
-    own = points.copy()
-    moving = np.flatnonzero(which >= 0)
-    for k in np.unique(which[moving]):
-        mine = moving[which[moving] == k]
+    moving = np.flatnonzero(triangle >= len(scene.standing.mesh.triangles))
+    if not len(moving):
+        return points
+    own, which = points.copy(), scene.which(triangle[moving])
+    for k in np.unique(which):
+        mine = moving[which == k]
         placed = scene.placed[k]
         dt = np.broadcast_to(np.asarray(dt_s, float)[mine] if isinstance(dt_s, np.ndarray) else dt_s, len(mine))
         away = points[mine] - placed.pose[:3, 3] - dt[:, None] * placed.velocity_mps
