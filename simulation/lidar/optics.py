@@ -5,9 +5,9 @@ KITTI's scans, what it reads is
 
     c(albedo) - fade · range² · (1 + gloss / cos(incidence)) + noise,     cut to 0 .. 0.99
 
-with a line c of each laser's own; so weak echoes still give a point, of remission 0. Whether there is an echo
-at all follows the LiDAR equation: power goes as albedo · cos(incidence) / range², in fog also as
-exp(-2 · extinction · range).
+with a line c of each laser's own, and 0 below a floor of its own; so weak echoes still give a point, of remission 0.
+Smooth skins mirror pulses away, in whole patches as they bend. Whether there is an echo at all follows the LiDAR
+equation: power goes as albedo · cos(incidence) / range², in fog also as exp(-2 · extinction · range).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Surface(NamedTuple):
 
     ``albedo``: remission of the average surface near by; ``spread``: standard deviation between surfaces, ``patches``
     between parts of one, and ``grain`` between neighbouring points; ``gloss``: how much a shallow incidence weakens it;
-    ``mirror``: share of pulses that a smooth skin reflects away where they do not meet it squarely; ``clear``: share
-    that passes through; ``rough_m``: standard deviation of its depth.
+    ``mirror``: share of a smooth skin that reflects pulses away where they do not meet it squarely; ``clear``: share
+    of it that they pass through; ``rough_m``: standard deviation of its depth.
     """
 
     albedo: float
@@ -63,9 +63,11 @@ SURFACES: dict[Material, Surface] = {
     Material.LAMP: Surface(0.55, 0.300, 0.200, gloss=0.05, mirror=0.20, clear=0.05),
 }
 _TABLE = np.array([SURFACES[m] for m in Material])
-CLEAR = _TABLE[:, 5].copy()
+GLOSS, MIRROR, CLEAR, PATCHES = (_TABLE[:, k].copy() for k in (3, 4, 5, 7))
 
 PIVOT = 0.36  # remission at which the lasers' curves are compared
+_STRAY_SHARE = 0.1  # pulses differ by so much in what part of a skin they take to mirror them away
+_LOST = 2e-4  # share of pulses lost anywhere, for no reason
 _PANE = 0.8  # share of the light that one way through a pane leaves
 _NEAR_M = 30.0  # nearer than this the receiver is made less sensitive, or it would see every mote
 _LIDAR_RATIO_SR = 20.0  # extinction to backscatter in fog (O'Connor et al. 2004)
@@ -98,7 +100,8 @@ class Targets:
 
     ``range_m`` float64 [N], inf where nothing; ``material`` int64 [N]; ``panes`` int64 [N]: how many panes lie before
     it; all others float64 [N]: ``cosine`` of incidence, ``up`` (the normal's z), ``tone`` of the surface among its like
-    and ``uneven``, that of the part of it (mean 0, deviation 1), ``offset`` and ``slope`` of the laser's curve.
+    and ``uneven``, that of the part of it (mean 0, deviation 1), ``part`` of a skin, 0..1, the lowest the first to
+    mirror; ``offset``, ``slope`` and ``floor`` of the laser's curve.
     """
 
     range_m: np.ndarray
@@ -107,9 +110,11 @@ class Targets:
     up: np.ndarray
     tone: np.ndarray
     uneven: np.ndarray
+    part: np.ndarray
+    panes: np.ndarray
     offset: np.ndarray
     slope: np.ndarray
-    panes: np.ndarray
+    floor: np.ndarray
 
 
 NOTHING, SURFACE, AIR = 0, 1, 2
@@ -123,33 +128,18 @@ def echoes(
     n = len(targets.range_m)
     luck, noise = rng.random((n, 6), np.float32), rng.standard_normal((n, 3), np.float32)
     t = targets
-    columns = (t.range_m, t.material, t.cosine, t.up, t.tone, t.uneven, t.offset, t.slope, t.panes)
-    return _echoes(columns, _TABLE, conditions, luck, noise)
+    skin = (t.cosine, t.up, t.tone, t.uneven, t.part, t.panes)
+    return _echoes(t.range_m, t.material, skin, (t.offset, t.slope, t.floor), _TABLE, conditions, luck, noise)
 
 
 @numba.njit(cache=True)
-def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
-    ranges, materials, cosines, ups, tones, uneven, offsets, slopes, panes = targets
+def _echoes(ranges, materials, skin, curve, table, c, luck, noise):  # pragma: no cover - compiled
     n = len(ranges)
     source, measured, remission = np.zeros(n, np.uint8), np.zeros(n), np.zeros(n)
     for i in range(n):
         range_m, reading, power = ranges[i], 0.0, 0.0
         if c.min_m <= range_m < c.max_m:
-            reading, power = _surface(
-                table[materials[i]],
-                i,
-                cosines,
-                ups,
-                tones,
-                uneven,
-                offsets[i],
-                slopes[i],
-                panes,
-                c,
-                range_m,
-                luck,
-                noise,
-            )
+            reading, power = _surface(table[materials[i]], i, skin, curve, c, range_m, luck, noise)
         air_m, air_power = _air(c, luck[i, 2], luck[i, 3], luck[i, 4])
         if air_m < range_m and air_power > power and _noticed(air_power, air_m, c, luck[i, 5]):
             source[i], range_m, reading = AIR, air_m, 0.04 * luck[i, 0]
@@ -165,29 +155,30 @@ def _echoes(targets, table, c, luck, noise):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def _surface(
-    surface, i, cosines, ups, tones, uneven, offset, slope, panes, c, range_m, luck, noise
-):  # pragma: no cover - compiled
+def _surface(surface, i, skin, curve, c, range_m, luck, noise):  # pragma: no cover - compiled
     """Reading and power of one surface's echo; no power where the pulse is mirrored away."""
+    cosines, ups, tones, uneven, part, panes = skin
+    offsets, slopes, floors = curve
     spread, grain, gloss, mirror = surface[1], surface[2], surface[3], surface[4]
     cosine = max(cosines[i], 0.02)
-    albedo = (
-        surface[0] + spread * tones[i] + surface[7] * uneven[i]
-    )  # below 0: so dark that it reads 0, but echoes a little all the same
+    # Below 0: so dark that it reads 0, but echoes a little all the same.
+    albedo = surface[0] + spread * tones[i] + surface[7] * uneven[i]
     dark = min(max(2.0 - albedo / surface[0], 0.0), 2.0)  # light paint scatters more of what its skin would mirror
     lost = mirror * dark * (1.0 - cosine**8)
     if gloss > 0.0 and ups[i] > 0.7:  # a film of water on level ground darkens it and turns it into a mirror
         albedo *= 1.0 - 0.45 * c.wetness
         lost += c.wetness * 0.9 * (1.0 - cosine) ** 8
-    if luck[i, 0] < c.dropout * lost or luck[i, 1] < 0.002 * c.dropout:
+    if part[i] + _STRAY_SHARE * (luck[i, 0] - 0.5) < c.dropout * lost or luck[i, 1] < _LOST * c.dropout:
         return 0.0, 0.0
     air = np.exp(-2.0 * c.extinction_per_m * range_m)
     through = _PANE ** (2 * panes[i])
     power = max(albedo, 0.02) * cosine / range_m**2 * air * through
     fade = c.fade_per_m2 * range_m**2 / air * (1.0 + gloss / cosine)
     grain *= c.grain * min(max(albedo / surface[0], 0.0), 1.0)  # what is darker than its like has less of it
-    reading = PIVOT + offset + slope * (albedo * through - PIVOT)
-    return reading - fade + grain * noise[i, 0], power
+    reading = PIVOT + offsets[i] + slopes[i] * (albedo * through - PIVOT) - fade + grain * noise[i, 0]
+    if reading < floors[i] * (1.0 + c.grain * (luck[i, 0] - 0.5)):
+        return 0.0, power
+    return reading, power
 
 
 @numba.njit(cache=True)

@@ -28,7 +28,8 @@ class Beams(_Part):
 
     A beam leaves ``height_m`` above the sensor's origin, ``azimuth_offset_deg`` counter-clockwise from where the head
     faces. Lasers read the same surface differently: one that the average laser reads as 0.36 this one reads
-    ``remission_offset`` higher, and what differs from it by x differs here by ``remission_slope`` · x.
+    ``remission_offset`` higher, and what differs from it by x differs here by ``remission_slope`` · x. Readings below
+    about ``remission_floor`` come as 0.
     """
 
     elevation_deg: tuple[Annotated[float, msgspec.Meta(gt=-90.0, lt=90.0)], ...]
@@ -36,15 +37,18 @@ class Beams(_Part):
     height_m: tuple[float, ...] = ()
     remission_offset: tuple[float, ...] = ()
     remission_slope: tuple[float, ...] = ()
+    remission_floor: tuple[float, ...] = ()
 
 
 class RangeLimits(_Part):
-    """``noise_m`` is one standard deviation; ranges are whole multiples of ``resolution_m``."""
+    """``noise_m`` is one standard deviation; ranges are whole multiples of ``resolution_m``, and coordinates in the
+    recording of ``coordinate_m`` (0: written as measured)."""
 
     min_m: Positive
     max_m: Positive
     resolution_m: Positive
     noise_m: Annotated[float, msgspec.Meta(ge=0.0)]
+    coordinate_m: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
 
 
 class RemissionScale(_Part):
@@ -63,21 +67,30 @@ class FittingProjection(_Part):
     fov_down_deg: float
 
 
+class Rim(_Part):
+    """A part of the own vehicle that answers: ``beam`` (0 on top) meets it between two azimuths at ``range_m``."""
+
+    beam: Annotated[int, msgspec.Meta(ge=0)]
+    azimuth_deg: tuple[Azimuth, Azimuth]
+    range_m: Positive
+
+
 class OwnVehicle(_Part):
     """What hides the ground from the sensor: the vehicle that carries it.
 
-    ``hidden_deg``: per beam, the azimuths (from, to) between which pulses meet it. ``return_share`` of those come back,
-    from ``depth_m`` below the sensor's origin.
+    ``hidden_deg``: per beam, the azimuths (from, to) between which pulses meet it. Nearly all come back too soon to be
+    measured; of those that meet a rim, ``rim_share`` give a point.
     """
 
     hidden_deg: tuple[tuple[tuple[Azimuth, Azimuth], ...], ...]
-    depth_m: Positive
-    return_share: Share
+    rims: tuple[Rim, ...]
+    rim_share: Share
 
 
 class Profile(_Part):
     """A spinning LiDAR. ``weakest_return`` is albedo · cosine of incidence / range² (1/m²) at which 63 % of pulses are
-    still noticed; ``divergence_mrad`` is the beam's full angle."""
+    still noticed; ``divergence_mrad`` is the beam's full angle. The head knows its azimuth in ``encoder_ticks`` a turn
+    and fires at one of them (0: whenever it likes): columns then are whole ticks apart, not all alike."""
 
     description: str
     columns: Annotated[int, msgspec.Meta(ge=8)]
@@ -89,6 +102,7 @@ class Profile(_Part):
     weakest_return: Positive
     divergence_mrad: Annotated[float, msgspec.Meta(ge=0.0)]
     projection: FittingProjection
+    encoder_ticks: Annotated[int, msgspec.Meta(ge=0)] = 0
     own_vehicle: OwnVehicle | None = None
 
 
@@ -127,7 +141,7 @@ def _check(profile: Profile, path: Path) -> None:
     elevation = profile.beams.elevation_deg
     if not elevation or any(a <= b for a, b in pairwise(elevation)):
         raise UserError(f"{path}: beams.elevation_deg: give at least one, from the top down, no two alike")
-    for key in ("azimuth_offset_deg", "height_m", "remission_offset", "remission_slope"):
+    for key in ("azimuth_offset_deg", "height_m", "remission_offset", "remission_slope", "remission_floor"):
         values = getattr(profile.beams, key)
         if values and len(values) != len(elevation):
             raise UserError(
@@ -135,6 +149,16 @@ def _check(profile: Profile, path: Path) -> None:
             )
     if profile.range.min_m >= profile.range.max_m:
         raise UserError(f"{path}: range: min_m {profile.range.min_m} must be below max_m {profile.range.max_m}")
-    if profile.own_vehicle is not None and len(profile.own_vehicle.hidden_deg) != len(elevation):
-        given = len(profile.own_vehicle.hidden_deg)
-        raise UserError(f"{path}: own_vehicle.hidden_deg: {given} lists for {len(elevation)} beams; give one per beam")
+    if 0 < profile.encoder_ticks < profile.columns:
+        raise UserError(f"{path}: encoder_ticks {profile.encoder_ticks}: at least columns ({profile.columns}), or 0")
+    if profile.own_vehicle is not None:
+        _check_own_vehicle(profile.own_vehicle, len(elevation), path)
+
+
+def _check_own_vehicle(vehicle: OwnVehicle, beams: int, path: Path) -> None:
+    if len(vehicle.hidden_deg) != beams:
+        given = len(vehicle.hidden_deg)
+        raise UserError(f"{path}: own_vehicle.hidden_deg: {given} lists for {beams} beams; give one per beam")
+    for rim in vehicle.rims:
+        if rim.beam >= beams:
+            raise UserError(f"{path}: own_vehicle.rims: beam {rim.beam}: there are {beams}, the first is 0")

@@ -12,19 +12,19 @@ import numpy as np
 
 from simulation.actors import Moment
 from simulation.lidar import edges
-from simulation.lidar.optics import CLEAR, NOTHING, SURFACE, Conditions, Targets, echoes
+from simulation.lidar.optics import AIR, CLEAR, GLOSS, MIRROR, NOTHING, PATCHES, SURFACE, Conditions, Targets, echoes
 from simulation.lidar.profile import Profile
-from simulation.lidar.texture import unevenness
+from simulation.lidar.texture import PANE_M, SKIN_M, parts, unevenness
 from simulation.lidar.turn import Turn, turn_of
 from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Scene
 from simulation.settings import LidarSettings
-from simulation.shapes.materials import BUILDING, Material, hash_unit, is_window
+from simulation.shapes.materials import hash_unit
 from simulation.weather import Weather
 
 _BLOCK = 16384  # pulses cast at a time, in whole rings: their arrays stay in the processor's cache
-_FACADES = (Material.PLASTER, Material.BRICK)
 _PANES = 2  # so many a pulse may pass: into a car and out of it
+_RIM = 0.03  # deviation of the ranges of a rim, of its mean
 _BEHIND_M = 0.01  # a pulse that passed a pane goes on from here
 UNLABELLED, OUTLIER = 0, 1
 
@@ -38,8 +38,8 @@ class Scan:
     ``triangle`` int64 [N]: an index into ``Scene.attribute``; ``dt_s`` float32 [N]: when its pulse was sent, in
     seconds after the moment.
 
-    Echoes of air and points between two surfaces have label 1 (outlier), those of the own vehicle 0 (unlabelled), as in
-    SemanticKITTI; object and triangle are -1 for both.
+    Echoes of air have label 1 (outlier); points between two surfaces and those of the own vehicle have 0 (unlabelled),
+    as in SemanticKITTI; object and triangle are -1 for all of them.
     """
 
     points: np.ndarray
@@ -95,7 +95,8 @@ def _fire(
     origins, directions, column, beam = (a[block] for a in (turn.origins, turn.directions, turn.column, turn.beam))
     hidden, dt = turn.hidden[block], turn.column_dt_s[column]
     starts, rays = _carry(origins, directions, column, poses)
-    targets, triangle = _meet(scene, starts, rays, dt, hidden, (turn.offset[block], turn.slope[block]), rng)
+    curve = (turn.offset[block], turn.slope[block], turn.floor[block])
+    targets, triangle = _meet(scene, starts, rays, dt, hidden, curve, conditions.wetness)
 
     step = 2 * np.pi / profile.columns
     luck = rng.random((len(beam), 3), np.float32)
@@ -103,15 +104,17 @@ def _fire(
     merged, owner = edges.merge(targets.range_m, beam, label, profile.divergence_mrad * 1e-3 / step, luck)
     targets.range_m[:] = merged
     source, range_m, remission = echoes(targets, conditions, rng)
-    _own_vehicle(profile, directions, hidden, source, range_m, remission, rng)
+    if profile.own_vehicle is not None:
+        _own_vehicle(profile.own_vehicle.rim_share, hidden, turn.rim_m[block], source, range_m, remission, rng)
 
     kept = np.flatnonzero(source != NOTHING)
     surface = (source[kept] == SURFACE) & (owner[kept] >= 0) & ~hidden[kept]
     triangle = np.where(surface, triangle[owner[kept]], -1)
-    points = _points(origins[kept], directions[kept], range_m[kept], column[kept], placing, remission[kept])
+    points = _points(origins[kept], directions[kept], range_m[kept], column[kept], placing, profile.range.coordinate_m)
+    points = np.column_stack([points, remission[kept]]).astype(np.float32)
     label, instance = (scene.attribute(name)[triangle].astype(np.uint32) for name in ("label", "instance"))
-    labels = np.where(surface, label | (instance << 16), np.uint32(OUTLIER))
-    labels[hidden[kept]] = UNLABELLED
+    labels = np.where(surface, label | (instance << 16), np.uint32(UNLABELLED))
+    labels[source[kept] == AIR] = OUTLIER
     object_ids = np.where(surface, scene.attribute("object_id")[triangle], -1)
     return points, labels, object_ids, triangle, dt[kept].astype(np.float32)
 
@@ -122,8 +125,8 @@ def _meet(
     rays: np.ndarray,
     dt_s: np.ndarray,
     hidden: np.ndarray,
-    curve: tuple[np.ndarray, np.ndarray],
-    rng: np.random.Generator,
+    curve: tuple[np.ndarray, np.ndarray, np.ndarray],
+    wetness: float,
 ) -> tuple[Targets, np.ndarray]:
     """What the pulses meet, glass or what is behind it, and on which triangle int64 [N], -1 for none."""
     n = len(rays)
@@ -135,49 +138,42 @@ def _meet(
         range_m[way] = gone[way] + hits.range_m
         triangle[way], normal[way], panes[way] = hits.triangle, hits.normal, pane
         way = way[hits.triangle >= 0]
-        material[way] = _materials(scene, triangle[way], _ahead(starts, rays, way, range_m)[0], normal[way])
-        clear = CLEAR[material[way]]
-        passable = np.flatnonzero(clear > 0.0)
-        way = way[passable[rng.random(len(passable)) < clear[passable]]]
+        material[way] = scene.attribute("material")[triangle[way]]
+        way = way[CLEAR[material[way]] > 0.0]
+        where = scene.in_own_frame(_ahead(starts, rays, way, range_m)[0], triangle[way], dt_s[way])
+        way = way[parts(where, PANE_M) < CLEAR[material[way]]]
         gone[way] = range_m[way] + _BEHIND_M
         if not len(way):
             break
     cosine = np.abs(np.einsum("ij,ij->i", normal, rays))
-    surfaces = _ahead(starts, rays, np.arange(n), np.where(triangle >= 0, range_m, 0.0))[0]
     key = scene.attribute("object_id")[triangle] * 31 + material
     tone = 12**0.5 * (hash_unit(key) - 0.5)
-    uneven, up = unevenness(surfaces), normal[:, 2].astype(float)
-    return Targets(range_m, material, cosine, up, tone.astype(float), uneven, *curve, panes), triangle
-
-
-def _materials(scene: Scene, triangle: np.ndarray, points: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """What is met at ``points`` [K,3] (street frame): int64 [K]."""
-    material = scene.attribute("material")[triangle].astype(np.int64)
-    facade = np.flatnonzero(
-        ((material == _FACADES[0]) | (material == _FACADES[1])) & (scene.attribute("label")[triangle] == BUILDING)
-    )
-    material[facade[is_window(points[facade], normal[facade])]] = Material.GLASS
-    return material
+    up, met = normal[:, 2].astype(float), triangle >= 0
+    uneven, part = np.zeros(n), np.ones(n)
+    rough = np.flatnonzero(met & (PATCHES[material] > 0.0))
+    uneven[rough] = unevenness(_ahead(starts, rays, rough, range_m)[0])
+    smooth = np.flatnonzero(met & ((MIRROR[material] > 0.0) | ((GLOSS[material] > 0.0) & (wetness > 0.0))))
+    where = scene.in_own_frame(_ahead(starts, rays, smooth, range_m)[0], triangle[smooth], dt_s[smooth])
+    part[smooth] = parts(where, SKIN_M)
+    return Targets(range_m, material, cosine, up, tone.astype(float), uneven, part, panes, *curve), triangle
 
 
 def _own_vehicle(
-    profile: Profile,
-    directions: np.ndarray,
+    share: float,
     hidden: np.ndarray,
+    rim_m: np.ndarray,
     source: np.ndarray,
     range_m: np.ndarray,
     remission: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Put the few echoes of the own roof among the others, in place."""
-    if profile.own_vehicle is None or not hidden.any():
-        return
-    pulses = np.flatnonzero(hidden)
-    source[pulses] = NOTHING
-    back = pulses[rng.random(len(pulses)) < profile.own_vehicle.return_share]
-    depth = profile.own_vehicle.depth_m * rng.uniform(0.85, 1.15, len(back))
-    source[back], remission[back] = SURFACE, 0.0
-    range_m[back] = depth / np.maximum(-directions[back, 2], 0.1)
+    """Take away the pulses that the own vehicle hides and put a few echoes of its rims there, in place."""
+    source[hidden] = NOTHING
+    rims = np.flatnonzero(np.isfinite(rim_m))
+    luck, noise = rng.random(len(rims)), rng.standard_normal(len(rims))
+    back = luck < share
+    source[rims[back]], remission[rims[back]] = SURFACE, 0.0
+    range_m[rims[back]] = rim_m[rims[back]] * (1.0 + _RIM * noise[back])
 
 
 @numba.njit(cache=True)
@@ -210,8 +206,9 @@ def _points(
     range_m: np.ndarray,
     column: np.ndarray,
     placing: np.ndarray,
-    remission: np.ndarray,
+    coordinate_m: float,
 ) -> np.ndarray:
-    """Points float32 [N,4] of a scan."""
+    """Places float64 [N,3] of what was measured, as a recording has them."""
     starts, rays = _carry(origins, directions, column, np.ascontiguousarray(placing))
-    return np.column_stack([starts + range_m[:, None] * rays, remission]).astype(np.float32)
+    places = starts + range_m[:, None] * rays
+    return coordinate_m * np.round(places / coordinate_m) if coordinate_m else places

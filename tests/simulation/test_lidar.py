@@ -77,13 +77,14 @@ def test_sensors_are_found_by_name() -> None:
     [
         ("columns: 1024", "colums: 1024", "colums"),
         ("columns: 1024", "columns: 0", "columns"),
+        ("columns: 1024", "columns: 1024\nencoder_ticks: 1000", "encoder_ticks 1000: at least columns"),
         ("min_m: 0.5", "min_m: 500.0", "min_m 500.0 must be below"),
         ("height_m: []", "height_m: [0.1]", "height_m: 1 values for 128 beams"),
         ("rotation: clockwise", "rotation: sideways", "sideways"),
         ("columns: 1024", "columns: [", "not a sensor profile"),
         (
             "description",
-            "own_vehicle: {hidden_deg: [], depth_m: 1, return_share: 0}\ndescription",
+            "own_vehicle: {hidden_deg: [], rims: [], rim_share: 0}\ndescription",
             "0 lists for 128",
         ),
     ],
@@ -137,7 +138,9 @@ def test_a_turn_from_a_moving_vehicle_is_straightened_or_left_as_it_was_measured
     np.testing.assert_array_equal(raw.dt_s, got.dt_s)
     poses = driving(raw.dt_s.astype(float)) @ rig.LIDAR_TO_VEHICLE
     on_street = np.einsum("nij,nj->ni", poses[:, :3, :3], raw.points[:, :3].astype(float)) + poses[:, :3, 3]
-    np.testing.assert_allclose(on_street - (0, 0, LEVEL_HEIGHT_M), got.points[:, :3], atol=1e-4)
+    np.testing.assert_allclose(
+        on_street - (0, 0, LEVEL_HEIGHT_M), got.points[:, :3], atol=1.1e-3
+    )  # written in millimetres
     assert abs(raw.points[:, :3] - got.points[:, :3]).max() > 0.7
 
 
@@ -209,7 +212,8 @@ def test_some_pulses_pass_a_pane_and_meet_what_is_behind() -> None:
     got = turn(moment(ground=join([pane, facing(Look(51, Material.BRICK, (0.5, 0.5, 0.5)))])), LidarSettings())
     clear = optics.SURFACES[Material.GLASS].clear
     total = len(turn(moment(ground=facing(WALL, 9.0))).points)
-    assert (got.labels == 51).sum() / total == pytest.approx(clear**2, rel=0.25)  # it has two sides
+    # It has two sides, side by side: where one lets pulses through, so does the other, in patches.
+    assert (got.labels == 51).sum() / total == pytest.approx(clear, rel=0.25)
     assert got.points[got.labels == 51][:, 0].min() > 19.8
     assert 0 < (got.labels == 10).sum() < 0.8 * (1 - clear) * total  # the rest is mirrored away
 
@@ -218,6 +222,36 @@ def test_dark_paint_and_panes_lose_pulses_and_the_setting_says_how_many() -> Non
     car = facing(Look(10, Material.CAR_PAINT, (0.1, 0.1, 0.1)))
     counts = [(turn(moment(ground=car), LidarSettings(dropout=d)).labels == 10).sum() for d in (0.0, 1.0, 3.0)]
     assert counts[0] > counts[1] > counts[2] > 0
+
+
+def test_a_skin_mirrors_pulses_away_in_patches() -> None:
+    """Of the pulses on a wall of car paint, lost ones lie side by side far more often than by chance."""
+    paint = facing(Look(10, Material.CAR_PAINT, (0.1, 0.1, 0.1)))
+    azimuth = np.arctan2(*turn(moment(ground=paint.owned(4)), LidarSettings(noise=0.0)).points[:, [1, 0]].T)
+    steps = np.round(np.degrees(abs(np.diff(azimuth))) * 2170 / 360)
+    gaps = steps[(steps > 1) & (steps < 100)] - 1
+    chance = gaps.sum() / (gaps.sum() + len(azimuth))
+    assert chance > 0.02
+    assert gaps.mean() > 1.6 / (1.0 - chance)  # by chance their mean is 1 / (1 - chance)
+
+
+def test_neighbouring_columns_are_whole_ticks_apart() -> None:
+    profile = load_profile("hdl-64e")
+    azimuth = turn_of(profile).column_dt_s * 360.0 * profile.rate_hz
+    ticks = np.diff(azimuth) * profile.encoder_ticks / 360.0
+    np.testing.assert_allclose(ticks, np.round(ticks), atol=1e-6)
+    assert set(np.round(ticks)) == {1.0, 2.0}
+
+
+def test_of_the_own_vehicle_a_few_rims_answer_and_are_not_labelled() -> None:
+    profile, counts = load_profile("hdl-64e"), []
+    for seed in range(4):
+        got = scan(moment(), CLEAR, LidarSettings(), profile, np.random.default_rng(seed))
+        own = np.linalg.norm(got.points[:, :3], axis=1) < 3.0
+        assert (got.labels[own] == 0).all()
+        assert (got.points[own, 3] == 0.0).all()
+        counts.append(own.sum())
+    assert 25 < np.mean(counts) < 50  # SemanticKITTI's scans have 41
 
 
 def test_fog_hides_what_is_far_and_sends_echoes_of_its_own() -> None:
