@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,23 +12,22 @@ import pytest
 from formats import calibration, kitti_tracking
 from formats.kitti_tracking import TrackedObject
 from simulation.drive import simulate
-from simulation.recipe import PERIOD_S, Recipe
+from simulation.recipe import Recipe
 from simulation.settings import Settings, StreetSettings
-from simulation.street import Street
-from simulation.truth.sensors import camera_pose, lidar_pose, moved
+from simulation.truth.sensors import moved
 
 FRAMES = 2
 BUSY = Settings(street=StreetSettings(district="city"))  # there is always somebody to be seen
-EDGE_M = 0.15  # a line of sight from the camera to a point ends this far before it: the point is noisy
+HIDDEN_M = 0.3  # what the camera sees so much nearer than a noisy point is something else, before it
 FLAT = (40, 44, 48, 50, 51, 60)  # road, parking, sidewalk, building, fence, lane marking
 
 
 @pytest.fixture(scope="module", params=[1, 7])
-def drive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """A short drive, and its seed."""
+def drive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short drive."""
     out = tmp_path_factory.mktemp(f"drive-{request.param}") / "drive"
-    simulate(out, Recipe(frames=FRAMES, seed=request.param, settings=BUSY, truth=("instances",)))
-    return out, request.param
+    simulate(out, Recipe(frames=FRAMES, seed=request.param, settings=BUSY, truth=("instances", "depth", "point-times")))
+    return out
 
 
 def scan(folder: Path, frame: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,51 +52,85 @@ def tr(folder: Path) -> np.ndarray:
     return np.vstack([np.array(line.split()[1:], float).reshape(3, 4), [0, 0, 0, 1]])
 
 
-def test_points_fall_on_pixels_of_the_same_instance(drive: tuple[Path, int]) -> None:
-    """At least 99 % of the points on objects that the camera sees too, projected with calib.txt.
+class Projected(NamedTuple):
+    """Points on objects, in pixels: bool [N] each. Of the four pixels around a point, and of the nearest of them:
 
-    A pixel shows what its centre's ray meets, so a point within half a pixel of an outline may be nearest to a pixel
-    just beyond it. It must lie between pixels of which one shows its instance; the nearest one does for 97 %. And the
-    laser meets an object up to 15 ms before or after the shutter opens: by its speed and the time in objects.jsonl it
-    is brought to where it is then.
+    ``nearest``: that one shows the point's instance; ``around``: some of the four does; ``outline``: not all four do.
+    ``moving``: the point's object moves.
     """
-    folder, seed = drive
+
+    nearest: np.ndarray
+    around: np.ndarray
+    outline: np.ndarray
+    moving: np.ndarray
+
+
+def projected(folder: Path, *, at_shutter: bool) -> Projected:
+    """The points of a drive on objects that both sensors see, projected with calib.txt: from the files alone.
+
+    ``at_shutter``: whether points of moving objects are first brought to where they are when the picture is taken, by
+    their times and their object's velocity. Points before which all four pixels around show something nearer are left
+    out: the LiDAR, 0.3 m away from the camera, looks past what hides them there.
+    """
     projection = calibration.read_odometry(folder / "calib.txt", 2).lidar_to_image
-    street = Street(seed, BUSY)
-    nearest, around = [], []
-    for frame in range(FRAMES):
-        points, instances, _ = scan(folder, frame)
-        for entry in objects(folder)[frame]:
-            points[instances == entry["track_id"]] -= np.array(entry["velocity_mps"]) * entry["box"]["dt_s"]
-        picture = instance_picture(folder, frame)
-        image = points @ projection[:, :3].T + projection[:, 3]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            u, v = (image[:, :2] / image[:, 2:]).T
-        height, width = picture.shape
-        within = (instances > 0) & (image[:, 2] > 1.0) & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
-        moment = street.moment(frame * PERIOD_S)
-        eye = camera_pose(moment, 2)[:3, 3]
-        reach = moved(lidar_pose(moment), points[within]) - eye
-        reach *= 1 - EDGE_M / np.linalg.norm(reach, axis=1, keepdims=True)
-        both = np.flatnonzero(within)[~moment.scene.blocked(np.broadcast_to(eye, reach.shape), reach)]
-        u, v, own = u[both], v[both], instances[both]
-        nearest.append(picture[np.rint(v).astype(int), np.rint(u).astype(int)] == own)
-        floors, ceilings = (tuple(f(a).astype(int) for a in (v, u)) for f in (np.floor, np.ceil))
-        corners = [(a, b) for a in (floors[0], ceilings[0]) for b in (floors[1], ceilings[1])]
-        around.append(np.any([picture[a, b] == own for a, b in corners], axis=0))
-    assert len(np.concatenate(nearest)) > 1000
-    assert np.concatenate(around).mean() >= 0.99
-    assert np.concatenate(nearest).mean() >= 0.97
-
-
-def test_boxes_hold_their_points(drive: tuple[Path, int]) -> None:
-    """At least 99 % of each drive's points of instances, in the boxes of objects.jsonl and of the tracking labels."""
-    folder, _ = drive
-    to_camera = tr(folder)
-    labels = {(label.frame, label.track_id): label for label in kitti_tracking.read(folder / "label_02" / "0000.txt")}
-    in_lidar, in_camera = [], []
+    frames = []
     for frame, entries in enumerate(objects(folder)):
         points, instances, _ = scan(folder, frame)
+        times = np.load(folder / "point_times" / f"{frame:06d}.npy")
+        assert times.shape == instances.shape
+        velocity = np.zeros_like(points)
+        for entry in entries:
+            velocity[instances == entry["track_id"]] = entry["velocity_mps"]
+        image = (points - velocity * times[:, None] * at_shutter) @ projection[:, :3].T + projection[:, 3]
+        picture, depth = instance_picture(folder, frame), np.load(folder / "depth_2" / f"{frame:06d}.npz")["depth_m"]
+        height, width = picture.shape
+        by_both = np.isin(instances, [entry["track_id"] for entry in entries if entry["image_2"]])
+        image, own, velocity = (a[by_both & (image[:, 2] > 1.0)] for a in (image, instances, velocity))
+        u, v = (image[:, :2] / image[:, 2:]).T
+        within = (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
+        u, v, own, far, velocity = (a[within] for a in (u, v, own, image[:, 2], velocity))
+        four = [(a(v).astype(int), b(u).astype(int)) for a in (np.floor, np.ceil) for b in (np.floor, np.ceil)]
+        same = np.stack([picture[pixel] == own for pixel in four])
+        nearer = np.stack([(depth[pixel] > 0) & (depth[pixel] < far - HIDDEN_M) for pixel in four])
+        seen = ~(nearer & ~same).all(0)
+        nearest = picture[np.rint(v).astype(int), np.rint(u).astype(int)] == own
+        frames.append(np.stack([nearest, same.any(0), ~same.all(0), (velocity != 0).any(1)])[:, seen])
+    return Projected(*np.concatenate(frames, 1))
+
+
+def test_points_fall_on_pixels_of_the_same_instance(drive: Path) -> None:
+    """At least 99 % of the points on objects that the camera sees too, projected with calib.txt.
+
+    A rendered pixel shows what the one ray through its centre meets; a point between pixels is on its object if one of
+    the four around it shows that. The nearest of them need not: where an outline runs between two centres, evenly
+    distributed, on average a quarter of the points between the inner centre and the outline are past the middle and so
+    nearest to the centre outside. Such misses are told from wrong geometry by being that quarter, of the points at
+    outlines and of no others; half a pixel of misalignment would make them more than a third. The laser meets moving
+    things up to 50 ms before or after the shutter opens, so the demand on them is for where they are when it does.
+    """
+    as_measured, at_shutter = (projected(drive, at_shutter=moved_on) for moved_on in (False, True))
+    standing, moving = ~as_measured.moving, as_measured.moving
+    print(
+        f"\nnearest pixel: standing {as_measured.nearest[standing].mean():.2%}, moving as measured "
+        f"{as_measured.nearest[moving].mean():.2%}, moving at the shutter's time "
+        f"{at_shutter.nearest[at_shutter.moving].mean():.2%}, all at the shutter's time {at_shutter.nearest.mean():.2%}"
+    )
+    assert len(at_shutter.nearest) > 1000
+    assert standing.sum() > 500
+    assert as_measured.around[standing].mean() >= 0.99
+    assert at_shutter.around.mean() >= 0.99
+    assert at_shutter.around[at_shutter.moving].mean() >= 0.99
+    assert at_shutter.nearest[~at_shutter.outline].all()
+    assert np.mean(~at_shutter.nearest) <= 0.35 * np.mean(at_shutter.outline)
+
+
+def test_boxes_hold_their_points(drive: Path) -> None:
+    """At least 99 % of each drive's points of instances, in the boxes of objects.jsonl and of the tracking labels."""
+    to_camera = tr(drive)
+    labels = {(label.frame, label.track_id): label for label in kitti_tracking.read(drive / "label_02" / "0000.txt")}
+    in_lidar, in_camera = [], []
+    for frame, entries in enumerate(objects(drive)):
+        points, instances, _ = scan(drive, frame)
         listed = {entry["track_id"]: entry["box"] for entry in entries}
         assert set(np.unique(instances)) - {0} == {i for i, box in listed.items() if box["lidar_points"]}
         for track_id, box in listed.items():
@@ -121,13 +154,12 @@ def inside(label: TrackedObject, points: np.ndarray) -> np.ndarray:
     return (abs(x) <= length / 2 + 1e-4) & (y <= 1e-4) & (y >= -h - 1e-4) & (abs(z) <= w / 2 + 1e-4)
 
 
-def test_boxes_in_the_image_are_the_visible_extent(drive: tuple[Path, int]) -> None:
+def test_boxes_in_the_image_are_the_visible_extent(drive: Path) -> None:
     """To the pixel, and exactly those who are visible are labelled."""
-    folder, _ = drive
-    found = {(label.frame, label.track_id): label.box_px for label in kitti_tracking.read(folder / "label_02/0000.txt")}
+    found = {(label.frame, label.track_id): label.box_px for label in kitti_tracking.read(drive / "label_02/0000.txt")}
     extents = {}
     for frame in range(FRAMES):
-        picture = instance_picture(folder, frame)
+        picture = instance_picture(drive, frame)
         for track_id in set(picture[picture > 0].tolist()):
             v, u = np.nonzero(picture == track_id)
             extents[frame, track_id] = (u.min(), v.min(), u.max(), v.max())
@@ -135,15 +167,14 @@ def test_boxes_in_the_image_are_the_visible_extent(drive: tuple[Path, int]) -> N
     assert found == extents
 
 
-def test_poses_align_scans(drive: tuple[Path, int]) -> None:
+def test_poses_align_scans(drive: Path) -> None:
     """Registration, point to plane, of each scan with the one before would move it by no more than 2 cm."""
-    folder, _ = drive
-    to_camera = tr(folder)
-    poses = [np.vstack([row.reshape(3, 4), [0, 0, 0, 1]]) for row in np.loadtxt(folder / "poses.txt")]
+    to_camera = tr(drive)
+    poses = [np.vstack([row.reshape(3, 4), [0, 0, 0, 1]]) for row in np.loadtxt(drive / "poses.txt")]
     rng = np.random.default_rng(0)
     for frame in range(1, FRAMES):
         carried = np.linalg.inv(to_camera) @ np.linalg.inv(poses[frame - 1]) @ poses[frame] @ to_camera
-        still, later = near(folder, frame - 1), moved(carried, near(folder, frame))
+        still, later = near(drive, frame - 1), moved(carried, near(drive, frame))
         points, normals, offsets = matched(still, later, rng)
         assert np.median(np.abs(offsets)) < 0.02
         turn, shift = correction(points, normals, offsets)
