@@ -1,13 +1,20 @@
-"""A drive with KITTI tracking labels as a COCO detection data set (https://cocodataset.org/#format-data).
+"""Drives with KITTI tracking labels as a COCO detection data set (https://cocodataset.org/#format-data).
 
 Pictures stay where they are; annotations come from ``label_02/0000.txt``, one per object and frame. Where the drive has
 ``objects.jsonl`` (simulated drives have), categories are its kinds instead of KITTI's types, and areas and occlusion
-are the measured ones. Where it has ``instances_2/``, each annotation has its mask, as uncompressed run lengths.
+are the measured ones. Where it has ``instances_2/`` (raw drives: ``instances_02/``), each annotation has its mask, as
+uncompressed run lengths.
+
+``python -m formats.coco DRIVE... --out FILE`` writes the set of one or several drives.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +24,90 @@ from errors import UserError
 from formats import images, kitti_tracking, recording
 from formats.kitti_tracking import TrackedObject
 
-_LABELS, _OBJECTS, _INSTANCES = "label_02/0000.txt", "objects.jsonl", "instances_2"
+_LABELS, _OBJECTS = "label_02/0000.txt", "objects.jsonl"
+_INSTANCES = ("instances_2", "instances_02")  # in a sequence, in a raw drive
+_DONT_CARE = "DontCare"
+_KITTI_KINDS = tuple(kind for kind in kitti_tracking.TYPES if kind != _DONT_CARE)
+# Who is in an objects.jsonl (simulation.actors.Kind).
+KINDS = (
+    "car", "van", "truck", "bus", "trailer", "bicycle", "motorcycle", "pedestrian", "cyclist", "motorcyclist"
+)  # fmt: skip
 _HIDDEN = (0.0, 0.5, 0.9, 1.0)  # how much each of KITTI's levels of occlusion hides at most, where nothing measured it
 
 
 def from_drive(folder: Path, *, most_hidden: float = 1.0, least_height_px: float = 0.0) -> dict[str, Any]:
     """The data set of one drive's left colour camera: ``images``, ``annotations``, ``categories``, ``info``.
 
-    ``file_name`` is relative to ``folder``; ``bbox`` is left, top, width, height, with the last row and column counted.
-    Objects that are hidden to a larger share than ``most_hidden``, or lower than ``least_height_px``, get ``iscrowd``
-    1: COCO's evaluation then neither asks for them nor holds them against a detector, as with KITTI's DontCare regions,
-    which become one such annotation per category.
+    ``file_name`` is relative to ``folder``; for the rest and the errors see :func:`from_drives`.
+    """
+    return from_drives([folder], relative_to=folder, most_hidden=most_hidden, least_height_px=least_height_px)
+
+
+def from_drives(
+    folders: Sequence[Path], *, relative_to: Path, most_hidden: float = 1.0, least_height_px: float = 0.0
+) -> dict[str, Any]:
+    """One data set of the left colour cameras of several drives, in their order.
+
+    ``file_name`` is relative to the folder ``relative_to``. Categories are :data:`KINDS` or, where no drive has
+    ``objects.jsonl``, KITTI's types, all of them and in this order whichever of them occur: what is trained on one set
+    can be scored on another. Images and annotations are numbered through. ``bbox`` is left, top, width, height, with
+    the last row and column counted. Objects that are hidden to a larger share than ``most_hidden``, or lower than
+    ``least_height_px``, get ``iscrowd`` 1: COCO's evaluation then neither asks for them nor holds them against a
+    detector, as with KITTI's DontCare regions, which become one such annotation per category.
 
     Raises:
-        UserError: no labels or pictures there, or labels of a frame without a picture.
+        UserError: no drives; no labels or pictures there; labels of a frame without a picture; a kind that is not among
+            the categories; simulated drives mixed with others, whose categories differ.
     """
-    folder = Path(folder)
+    folders = [Path(folder) for folder in folders]
+    if not folders:
+        raise UserError("COCO needs at least one drive with KITTI tracking labels")
+    simulated = [(folder / _OBJECTS).is_file() for folder in folders]
+    if any(simulated) != all(simulated):
+        other = folders[simulated.index(False)]
+        raise UserError(f"{other}: has no {_OBJECTS}, so its categories are KITTI's types; convert it by itself")
+    category = {kind: number for number, kind in enumerate(KINDS if simulated[0] else _KITTI_KINDS, 1)}
+    pictures: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for folder in folders:
+        _add_drive(folder, relative_to, category, (most_hidden, least_height_px), pictures, annotations)
+    return {
+        "info": {"description": f"left colour camera of {', '.join(folder.resolve().name for folder in folders)}"},
+        "images": pictures,
+        "annotations": annotations,
+        "categories": [{"id": number, "name": kind, "supercategory": "road user"} for kind, number in category.items()],
+    }
+
+
+def _add_drive(
+    folder: Path,
+    relative_to: Path,
+    category: Mapping[str, int],
+    limits: tuple[float, float],
+    pictures: list[dict[str, Any]],
+    annotations: list[dict[str, Any]],
+) -> None:
+    """Add one drive's images and annotations to those that there are already."""
     if not (folder / _LABELS).is_file():
         raise UserError(f"{folder}: no {_LABELS}; COCO needs a drive with KITTI tracking labels")
     labels = kitti_tracking.read(folder / _LABELS)
     measured = _measured(folder / _OBJECTS)
-    pictures = {_frame(file): file for file in recording.camera_frames(folder, 2, 10.0).files}
-    if orphans := sorted({label.frame for label in labels} - set(pictures)):
+    files = {_frame(file): file for file in recording.camera_frames(folder, 2, 10.0).files}
+    if orphans := sorted({label.frame for label in labels} - set(files)):
         raise UserError(f"{folder / _LABELS}: frame {orphans[0]} has labels but no picture; complete image_2")
-
-    kinds = sorted({_kind(label, measured) for label in labels} - {"DontCare"})
-    category = {kind: number for number, kind in enumerate(kinds, 1)}
-    annotations: list[dict[str, Any]] = []
+    numbers = {frame: len(pictures) + k for k, frame in enumerate(sorted(files))}
+    pictures += [_image(numbers[frame], files[frame], relative_to) for frame in sorted(files)]
+    first = len(annotations)
     for label in labels:
         kind = _kind(label, measured)
-        common = _annotation(label, measured, most_hidden, least_height_px)
-        for number in [category[kind]] if kind in category else category.values():
+        if kind != _DONT_CARE and kind not in category:
+            raise UserError(f"{folder / _OBJECTS}: kind {kind!r} is none of {', '.join(category)}; the file is damaged")
+        common = {"image_id": numbers[label.frame], **_annotation(label, measured, *limits)}
+        for number in category.values() if kind == _DONT_CARE else [category[kind]]:
             annotations.append({"id": len(annotations) + 1, "category_id": number, **common})
-    if (folder / _INSTANCES).is_dir():
-        _add_masks(annotations, folder / _INSTANCES)
-    return {
-        "info": {"description": f"left colour camera of {folder.resolve().name}"},
-        "images": [_image(frame, file, folder) for frame, file in sorted(pictures.items())],
-        "annotations": annotations,
-        "categories": [{"id": number, "name": kind, "supercategory": "road user"} for kind, number in category.items()],
-    }
+    for name in _INSTANCES:
+        if (folder / name).is_dir():
+            _add_masks(annotations[first:], folder / name, {numbers[frame]: file for frame, file in files.items()})
 
 
 def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:
@@ -93,9 +144,8 @@ def _annotation(
     hidden = details.get("occlusion", _HIDDEN[label.occluded] if 0 <= label.occluded < len(_HIDDEN) else 1.0)
     left, top, right, bottom = label.box_px
     width, height = right - left + 1, bottom - top + 1
-    left_out = label.type == "DontCare" or hidden > most_hidden or height < least_height_px
+    left_out = label.type == _DONT_CARE or hidden > most_hidden or height < least_height_px
     return {
-        "image_id": label.frame,
         "bbox": [left, top, width, height],
         "area": details.get("pixels", width * height),
         "iscrowd": int(left_out),
@@ -110,23 +160,62 @@ def _frame(file: Path) -> int:
     return int(file.stem)
 
 
-def _image(frame: int, file: Path, folder: Path) -> dict[str, Any]:
+def _image(number: int, file: Path, relative_to: Path) -> dict[str, Any]:
     height, width = images.read_image(file).shape[:2]
-    return {"id": frame, "file_name": str(file.relative_to(folder)), "width": width, "height": height}
+    name = Path(os.path.relpath(file, relative_to)).as_posix()
+    return {"id": number, "file_name": name, "width": width, "height": height}
 
 
-def _add_masks(annotations: list[dict[str, Any]], folder: Path) -> None:
-    """Give each annotation the ``segmentation`` that the pictures of instances (16-bit PNG of track ids) show."""
+def _add_masks(annotations: list[dict[str, Any]], folder: Path, files: Mapping[int, Path]) -> None:
+    """Give each annotation its ``segmentation``: from a 16-bit PNG of track ids, named as its image's of ``files``."""
     import cv2
 
-    instances, frame = np.zeros((0, 0)), None
+    instances, image = np.zeros((0, 0)), None
     for annotation in sorted(annotations, key=lambda a: a["image_id"]):
-        if annotation["image_id"] != frame:
-            frame = annotation["image_id"]
-            file = folder / f"{frame:06d}.png"
+        if annotation["image_id"] != image:
+            image = annotation["image_id"]
+            file = folder / f"{files[image].stem}.png"
             instances = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
             if instances is None or instances.ndim != 2:
                 raise UserError(
                     f"{file}: missing or not a one-channel PNG of track ids; remove {folder} or complete it"
                 )
         annotation["segmentation"] = run_lengths(instances == annotation["track_id"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command: writes the set and says what is in it. Returns the exit status: 2 for a :class:`UserError`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m formats.coco", description="Drives with KITTI tracking labels as one COCO detection data set."
+    )
+    parser.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder with label_02/ and image_2/")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSON; file names are relative to it")
+    parser.add_argument("--most-hidden", type=float, default=1.0, help="share above which an object is not asked for")
+    parser.add_argument("--least-height-px", type=float, default=0.0, help="height below which it is not asked for")
+    chosen = parser.parse_args(arguments)
+    try:
+        data = from_drives(
+            chosen.drives,
+            relative_to=chosen.out.parent,
+            most_hidden=chosen.most_hidden,
+            least_height_px=chosen.least_height_px,
+        )
+        _write(chosen.out, data)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{chosen.out}: {len(data['images'])} pictures, {len(data['annotations'])} objects")
+    return 0
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    if path.exists():
+        raise UserError(f"{path}: exists already; choose another --out")
+    try:
+        path.write_text(json.dumps(data))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

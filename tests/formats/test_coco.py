@@ -3,8 +3,9 @@
 import contextlib
 import io
 import json
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -14,8 +15,10 @@ from hypothesis.extra import numpy as hnp
 
 from errors import UserError
 from formats import coco
+from simulation.actors import Kind
 
 H, W = 40, 60
+CAR, BUS = 1, 4  # numbers of their categories
 
 
 def label(frame: int, track_id: int, kind: str, box: tuple[int, int, int, int], occluded: int = 0) -> str:
@@ -57,7 +60,9 @@ def opened(data: dict[str, Any], folder: Path) -> Any:
 
 def test_kittis_labels_become_annotations(drive: Path) -> None:
     data = coco.from_drive(drive)
-    assert [c["name"] for c in data["categories"]] == ["Car", "Misc"]
+    kinds = ["Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc"]
+    assert [c["name"] for c in data["categories"]] == kinds
+    assert [c["id"] for c in data["categories"]] == list(range(1, 9))
     assert [(i["id"], i["file_name"], i["width"], i["height"]) for i in data["images"]] == [
         (0, "image_2/000000.png", W, H),
         (1, "image_2/000001.png", W, H),
@@ -66,17 +71,15 @@ def test_kittis_labels_become_annotations(drive: Path) -> None:
     assert (car["bbox"], car["area"], car["iscrowd"], car["category_id"]) == ([10, 12, 10, 6], 60, 0, 1)
     # Nothing of any category counts there.
     regions = [a for a in data["annotations"] if a["track_id"] == -1]
-    assert [(a["iscrowd"], a["category_id"]) for a in regions] == [
-        (1, 1),
-        (1, 2),
-    ]
-    assert len({a["id"] for a in data["annotations"]}) == len(data["annotations"]) == 5
+    assert [(a["iscrowd"], a["category_id"]) for a in regions] == [(1, number) for number in range(1, 9)]
+    assert len({a["id"] for a in data["annotations"]}) == len(data["annotations"]) == 3 + 8
 
 
 def test_a_simulated_drives_kinds_and_shares_are_used(drive: Path) -> None:
     measure(drive)
     data = coco.from_drive(drive)
-    assert [c["name"] for c in data["categories"]] == ["bus", "car"]
+    assert [c["name"] for c in data["categories"]] == list(get_args(Kind))
+    assert [a["category_id"] for a in data["annotations"][:3]] == [CAR, BUS, CAR]
     bus = data["annotations"][1]
     assert (bus["area"], bus["occlusion"], bus["iscrowd"]) == (123, 0.77, 0)
     assert [a["iscrowd"] for a in coco.from_drive(drive, most_hidden=0.7)["annotations"][:2]] == [0, 1]
@@ -87,7 +90,7 @@ def test_cocos_evaluation_gives_full_marks_to_the_truth_and_ignores_what_is_filt
     measure(drive)
     truth = opened(coco.from_drive(drive, most_hidden=0.7), drive)
     evaluation = pytest.importorskip("pycocotools.cocoeval")
-    for category, boxes in ((2, [(0, [10, 12, 10, 6]), (1, [11, 12, 10, 6])]), (1, [(0, [30, 0, 30, 21])])):
+    for category, boxes in ((CAR, [(0, [10, 12, 10, 6]), (1, [11, 12, 10, 6])]), (BUS, [(0, [30, 0, 30, 21])])):
         found = [{"image_id": k, "category_id": category, "bbox": b, "score": 0.9} for k, b in boxes]
         with contextlib.redirect_stdout(io.StringIO()):
             scores = evaluation.COCOeval(truth, truth.loadRes(found), "bbox")
@@ -95,7 +98,9 @@ def test_cocos_evaluation_gives_full_marks_to_the_truth_and_ignores_what_is_filt
             scores.evaluate()
             scores.accumulate()
             scores.summarize()
-        assert scores.stats[0] == (1.0 if category == 2 else -1.0)  # -1: nothing was asked for, nothing held against it
+        assert scores.stats[0] == (
+            1.0 if category == CAR else -1.0
+        )  # -1: nothing was asked for, nothing held against it
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
@@ -116,6 +121,81 @@ def test_run_lengths_are_decoded_to_the_mask(mask: np.ndarray) -> None:
     lengths = coco.run_lengths(mask)["counts"]
     flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     np.testing.assert_array_equal(flat.reshape(mask.shape, order="F"), mask)
+
+
+def test_a_raw_drives_masks_are_found_by_its_pictures_names(drive: Path) -> None:
+    """There the folder is instances_02 and frames have ten digits."""
+    (drive / "instances_02").mkdir()
+    (drive / "image_2").rename(drive / "pictures")
+    (drive / "image_02" / "data").mkdir(parents=True)
+    for frame in range(2):
+        (drive / "pictures" / f"{frame:06d}.png").rename(drive / "image_02" / "data" / f"{frame:010d}.png")
+        cv2.imwrite(str(drive / "instances_02" / f"{frame:010d}.png"), np.full((H, W), 5, np.uint16))
+    stamps = "".join(f"2011-09-26 12:00:00.{k}00000000\n" for k in range(2))
+    (drive / "image_02" / "timestamps.txt").write_text(stamps)
+    data = coco.from_drive(drive)
+    assert data["images"][1]["file_name"] == "image_02/data/0000000001.png"
+    assert [a["segmentation"]["counts"] for a in data["annotations"][:2]] == [[0, H * W], [H * W]]
+
+
+def two_drives(drive: Path, tmp_path: Path) -> list[Path]:
+    """The drive twice, each in a folder of its own; the second has pictures of instances."""
+    measure(drive)
+    folders = [tmp_path / "set" / name for name in "ab"]
+    for folder in folders:
+        for name in ("image_2", "label_02"):
+            shutil.copytree(drive / name, folder / name)
+        for name in ("times.txt", "objects.jsonl"):
+            shutil.copy(drive / name, folder / name)
+    (folders[1] / "instances_2").mkdir()
+    for frame in range(2):
+        picture = np.full((H, W), 5 + frame, np.uint16)
+        cv2.imwrite(str(folders[1] / "instances_2" / f"{frame:06d}.png"), picture)
+    return folders
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
+def test_several_drives_become_one_set(
+    drive: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Numbered through, files found from where the set lies, each drive's annotations on its own pictures."""
+    base = tmp_path_factory.mktemp("several")
+    folders = two_drives(drive, base)
+    out = base / "coco.json"
+    assert coco.main([*map(str, folders), "--out", str(out), "--most-hidden", "0.7"]) == 0
+    assert "4 pictures" in capsys.readouterr().out
+    data = json.loads(out.read_text())
+    assert [i["id"] for i in data["images"]] == [0, 1, 2, 3]
+    assert [i["file_name"] for i in data["images"]] == [f"set/{d}/image_2/{k:06d}.png" for d in "ab" for k in range(2)]
+    assert all((base / i["file_name"]).is_file() for i in data["images"])
+    assert [a["id"] for a in data["annotations"]] == list(range(1, len(data["annotations"]) + 1))
+    alone = coco.from_drive(folders[0], most_hidden=0.7)["annotations"]
+    joined = [{k: v for k, v in a.items() if k not in ("id", "segmentation")} for a in data["annotations"]]
+    alone = [{k: v for k, v in a.items() if k != "id"} for a in alone]
+    assert joined == alone + [{**a, "image_id": a["image_id"] + 2} for a in alone]
+    masks = [a["segmentation"]["counts"] for a in data["annotations"] if "segmentation" in a and not a["iscrowd"]]
+    assert masks == [[0, H * W], [H * W]]  # the car is all of its first picture and nothing of its second
+    assert opened(data, base).getImgIds() == [0, 1, 2, 3]
+
+
+def test_a_set_that_cannot_be_made_is_refused_in_a_line_and_nothing_is_overwritten(
+    drive: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tmp_path_factory.mktemp("several")
+    folders = two_drives(drive, base)
+    kept = base / "kept.json"
+    kept.write_text("{}")
+    assert coco.main([str(folders[0]), "--out", str(kept)]) == 2
+    assert capsys.readouterr().err == f"error: {kept}: exists already; choose another --out\n"
+    assert kept.read_text() == "{}"
+    (folders[1] / "objects.jsonl").unlink()
+    assert coco.main([*map(str, folders), "--out", str(base / "new.json")]) == 2
+    assert f"{folders[1]}: has no objects.jsonl" in capsys.readouterr().err
+    assert not (base / "new.json").exists()
+    text = (folders[0] / "objects.jsonl").read_text()
+    (folders[0] / "objects.jsonl").write_text(text.replace('"bus"', '"tram"'))
+    with pytest.raises(UserError, match="kind 'tram' is none of car, van"):
+        coco.from_drive(folders[0])
 
 
 def test_what_cannot_be_converted_is_said(drive: Path) -> None:
