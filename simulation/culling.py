@@ -67,10 +67,10 @@ def _touches(cone, start, dt_s, ball):  # pragma: no cover - compiled
     y = ball[1] + dt_s * ball[4] - start[1]
     z = ball[2] + dt_s * ball[5] - start[2]
     distance = np.sqrt(x * x + y * y + z * z)
-    if distance <= radius or cosine < 0.1:  # inside the ball; or hardly a cone at all
-        return True
     if distance - radius > far:
         return False
+    if distance <= radius or cosine < 0.1:  # inside the ball; or hardly a cone at all
+        return True
     of_ball = radius / distance  # sine of the half angle at which the ball is seen
     limit = cosine * np.sqrt(1.0 - of_ball * of_ball) - sine * of_ball
     return x * ax + y * ay + z * az >= (limit - 1e-6) * distance

@@ -18,7 +18,7 @@ from simulation.scene import Hits, Scene
 _TILE = 8  # pixels
 _STILL_PX = 1.0  # a shorter smear is not seen
 _ALIKE = 0.3  # motions that differ by less than this share, and a pixel, count as one
-_MOST_RAYS = 8  # in a pixel
+_MOST_RAYS = 6  # in a pixel
 
 
 def motion_px(

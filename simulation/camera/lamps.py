@@ -11,13 +11,13 @@ from simulation.scene import Scene
 
 LUMINANCE = np.float32(9000.0)  # cd/m² of a shining lens of full colour, seen squarely
 _MOST = 24  # the nearest lamps alone throw light
-_LEAST_LUX = 0.02  # a lamp is followed as far as it gives this much
+_LEAST_LUX = 0.1  # a lamp is followed as far as it gives this much
 _OVERHEAD_M = 3.0  # a lamp this far above its vehicle's road is a street lamp
 
 
 class Lamps(NamedTuple):
     """``at`` float32 [L,3] metres from the camera, street axes; ``axis`` [L,3] the way they shine; ``candela`` [L,3] on
-    the axis, ``focus`` [L]: intensity falls off as cos^focus; ``reach_m`` [L]."""
+    the axis, ``focus`` int64 [L]: intensity falls off as cos^focus; ``reach_m`` [L]."""
 
     at: np.ndarray
     axis: np.ndarray
@@ -26,13 +26,13 @@ class Lamps(NamedTuple):
     reach_m: np.ndarray
 
 
-_Lamp = tuple[np.ndarray, np.ndarray, np.ndarray, float]
+_Lamp = tuple[np.ndarray, np.ndarray, np.ndarray, int]
 
 
 def _lamps(found: list[_Lamp]) -> Lamps:
     found = sorted(found, key=lambda lamp: float(lamp[0] @ lamp[0]))[:_MOST]
     at, axis, candela = (np.array([lamp[k] for lamp in found], np.float32).reshape(-1, 3) for k in range(3))
-    focus = np.array([lamp[3] for lamp in found], np.float32)
+    focus = np.array([lamp[3] for lamp in found], np.int64)
     return Lamps(at, axis, candela, focus, np.sqrt(candela.max(1, initial=0.0) / np.float32(_LEAST_LUX)))
 
 
@@ -43,7 +43,7 @@ def headlamps(pose: np.ndarray, centre: np.ndarray) -> Lamps:
     found = []
     for side in (-0.65, 0.65):
         at = pose[:3, :3] @ (1.9, side, -1.05) + pose[:3, 3] - centre
-        for down, aside, candela, focus in ((0.045, 0.0, 26_000.0, 160.0), (0.07, 0.12 * np.sign(side), 6_000.0, 14.0)):
+        for down, aside, candela, focus in ((0.045, 0.0, 26_000.0, 160), (0.07, 0.12 * np.sign(side), 6_000.0, 14)):
             axis = pose[:3, :3] @ (1.0, aside, -down)
             found.append((at, axis / np.linalg.norm(axis), candela * white, focus))
     return _lamps(found)
@@ -76,4 +76,4 @@ def _one(at: np.ndarray, areas: np.ndarray, rgb: np.ndarray, pose: np.ndarray) -
     elif np.linalg.norm(axis) < 0.05 * size:  # closed all round: it shines ahead
         axis = pose[:3, 0]
     axis = axis / np.linalg.norm(axis)
-    return at, axis, LUMINANCE * size * rgb.astype(float), 2.0 if overhead else 4.0
+    return at, axis, LUMINANCE * size * rgb.astype(float), 2 if overhead else 4

@@ -241,16 +241,21 @@ def open_at(grid, grid_points, grid_normals, u, v, points, eye, normals, range_m
     for n in range(len(u)):
         if not np.isfinite(range_m[n]):
             continue
+        i, j = int(np.floor(v[n] / STEP)), int(np.floor(u[n] / STEP))
+        top, left = min(max(i, 0), rows - 1), min(max(j, 0), columns - 1)
+        bottom, right = min(max(i + 1, 0), rows - 1), min(max(j + 1, 0), columns - 1)
+        least = min(grid[top, left], grid[top, right], grid[bottom, left], grid[bottom, right])
+        if max(grid[top, left], grid[top, right], grid[bottom, left], grid[bottom, right]) - least < 0.01:
+            out[n] = least  # whichever surface it is on
+            continue
         for k in range(3):
             point[k] = points[n, k] - eye[k]
-        i, j = int(np.floor(v[n] / STEP)), int(np.floor(u[n] / STEP))
-        down, right = v[n] / STEP - i, u[n] / STEP - j
+        down, across = v[n] / STEP - i, u[n] / STEP - j
         total, weight = 0.6e-6, 1e-6
         scale = 30.0 / (0.05 + range_m[n] * STEP / 720.0)
-        for di in range(2):
-            for dj in range(2):
-                r, c = min(max(i + di, 0), rows - 1), min(max(j + dj, 0), columns - 1)
-                w = (down if di else 1.0 - down) * (right if dj else 1.0 - right) + 1e-3
+        for r, row_share in ((top, 1.0 - down), (bottom, down)):
+            for c, column_share in ((left, 1.0 - across), (right, across)):
+                w = row_share * column_share + 1e-3
                 w *= _same_surface(grid_points[r, c], grid_normals[r, c], point, normals[n], scale)
                 total += w * grid[r, c]
                 weight += w
@@ -279,25 +284,47 @@ def irradiance(normals, facing, open_share, material, day_sun, day_sky, height):
     return out
 
 
+_TOGETHER = 64  # neighbouring points that are looked at together
+
+
 @numba.njit(cache=True)
 def lamplight(points, normals, lamps: Lamps):  # pragma: no cover - compiled
     """Light of ``lamps`` on ``points`` float32 [N,3] with ``normals``: float32 [N,3] lux. Nothing shades it."""
     out = np.zeros((len(points), 3), np.float32)
-    for k in range(len(lamps.at)):
-        for n in range(len(points)):
-            x, y = lamps.at[k, 0] - points[n, 0], lamps.at[k, 1] - points[n, 1]
-            z = lamps.at[k, 2] - points[n, 2]
-            square = x * x + y * y + z * z + 0.05
-            if square > lamps.reach_m[k] * lamps.reach_m[k]:
-                continue
-            away = np.sqrt(square)
-            onto = (x * normals[n, 0] + y * normals[n, 1] + z * normals[n, 2]) / away
-            out_of = -(x * lamps.axis[k, 0] + y * lamps.axis[k, 1] + z * lamps.axis[k, 2]) / away
-            if onto <= 0.0 or out_of <= 0.0:
-                continue
-            if lamps.focus[k] * (1.0 - out_of) > 12.0:  # cos^focus < exp(-12)
-                continue
-            beam = out_of ** lamps.focus[k] * onto / square
-            for c in range(3):
-                out[n, c] += lamps.candela[k, c] * beam
+    for first in range(0, len(points), _TOGETHER):
+        last = min(first + _TOGETHER, len(points))
+        centre, radius = points[first], np.float32(0.0)
+        for n in range(first, last):
+            x, y, z = points[n, 0] - centre[0], points[n, 1] - centre[1], points[n, 2] - centre[2]
+            radius = max(radius, x * x + y * y + z * z)
+        radius = np.sqrt(radius)
+        for k in range(len(lamps.at)):
+            x, y, z = lamps.at[k, 0] - centre[0], lamps.at[k, 1] - centre[1], lamps.at[k, 2] - centre[2]
+            ahead = -(x * lamps.axis[k, 0] + y * lamps.axis[k, 1] + z * lamps.axis[k, 2])
+            if x * x + y * y + z * z < (lamps.reach_m[k] + radius) ** 2 and ahead > -radius:
+                _throw(points, normals, first, last, lamps, k, out)
     return out
+
+
+@numba.njit(cache=True)
+def _throw(points, normals, first, last, lamps: Lamps, k, out):  # pragma: no cover - compiled
+    """Add to ``out`` what lamp ``k`` throws on the points ``first`` to ``last``."""
+    for n in range(first, last):
+        x, y = lamps.at[k, 0] - points[n, 0], lamps.at[k, 1] - points[n, 1]
+        z = lamps.at[k, 2] - points[n, 2]
+        square = x * x + y * y + z * z + np.float32(0.05)
+        onto = x * normals[n, 0] + y * normals[n, 1] + z * normals[n, 2]
+        out_of = -(x * lamps.axis[k, 0] + y * lamps.axis[k, 1] + z * lamps.axis[k, 2])
+        if onto <= 0.0 or out_of <= 0.0:
+            continue
+        away = np.sqrt(square)
+        cosine, power, beam = out_of / away, lamps.focus[k], onto / (away * square)
+        if power * (np.float32(1.0) - cosine) > 12.0:  # cos^power < exp(-12)
+            continue
+        while power:
+            if power & 1:
+                beam *= cosine
+            cosine *= cosine
+            power >>= 1
+        for c in range(3):
+            out[n, c] += lamps.candela[k, c] * beam

@@ -154,7 +154,7 @@ def test_head_lamps_light_the_road_ahead() -> None:
 def test_a_lamp_throws_its_candela_over_the_square_of_the_distance() -> None:
     down = np.array([[0.0, 0.0, -1.0]], np.float32)
     one = lamps.Lamps(
-        np.array([[0, 0, 5.0]], np.float32), down, np.full((1, 3), 900.0, np.float32), np.ones(1, np.float32),
+        np.array([[0, 0, 5.0]], np.float32), down, np.full((1, 3), 900.0, np.float32), np.ones(1, np.int64),
         np.full(1, 99.0, np.float32),
     )  # fmt: skip
     below = light.lamplight(np.array([[0, 0, 2.0], [0, 0, 6.0]], np.float32), -np.repeat(down, 2, 0), one)
