@@ -68,6 +68,7 @@ class Traffic:
 
     def _begin(self) -> None:
         self._simulation = Simulation(self._seed, self._plan, self._settings)
+        self._earlier_s = self._simulation.begin_tick * STEP_S  # the street's clock at the start of the drive
         self._bodies: dict[int, dict[tuple, Body]] = {}
         self._steps: dict[int, list[_State]] = {}
         self._junctions: dict[int, tuple[Junction, ...]] = {}
@@ -93,8 +94,20 @@ class Traffic:
         return self._ego_poses(np.array([t_s]))[0]
 
     def actions(self) -> tuple[Action, ...]:
-        """The actions that have begun up to the time that :meth:`at` was last asked for."""
-        return self._simulation.stage.log.until(self._asked_s)
+        """The actions that have begun up to the time that :meth:`at` was last asked for.
+
+        What was under way when the drive began, begins with it.
+        """
+        earlier_s = self._earlier_s
+        known = self._simulation.stage.log.until(earlier_s + self._asked_s)
+        return tuple(
+            action._replace(
+                start_s=max(action.start_s - earlier_s, 0.0),
+                end_s=None if action.end_s is None else action.end_s - earlier_s,
+            )
+            for action in known
+            if action.end_s is None or action.end_s > earlier_s
+        )
 
     # Steps
 
@@ -110,8 +123,9 @@ class Traffic:
         pitch = self._ego[-1][4] if self._ego else 0.0
         pitch += 0.2 * (-0.005 * ego.accel_mps2 - pitch)  # the springs give way slowly
         self._ego.append((ego.s, ego.d, ego.yaw, ego.speed_mps, pitch))
-        self._junctions[stage.tick] = tuple(stage.junctions.values())
-        self._steps[stage.tick] = [
+        step = stage.tick - self._simulation.begin_tick
+        self._junctions[step] = tuple(stage.junctions.values())
+        self._steps[step] = [
             _State(
                 user, user.s, user.d, user.yaw + user.face_yaw, user.walked_m,
                 user.speed_mps > 0.05 or stage.t_s - user.moved_at_s <= STILL_S,
@@ -180,7 +194,7 @@ class Traffic:
             for i, head in enumerate(junction.crossing.heads):
                 pose = self._line.pose(head.s, head.d, head.yaw, head.height_m)
                 identity = _OBJECTS + (1 << 36) + ((junction.number + (1 << 20)) << 4) + i
-                heads.append(Placed(self._head(identity, junction.signal(head.street, t_s)), pose))
+                heads.append(Placed(self._head(identity, junction.signal(head.street, self._earlier_s + t_s)), pose))
         return tuple(heads)
 
     def _ego_poses(self, t_s: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from simulation.traffic.users import Deed, User
 _LOOK_M = 45.0  # so far ahead a crossing is thought about
 _COMMIT_MPS2 = 2.2  # who would have to brake harder goes on
 _THINK_TICKS = 5
+_TURN = 0.45  # share of those who could turn
 
 
 def decide(stage: Stage, user: User) -> None:
@@ -75,10 +76,10 @@ def _look_ahead(stage: Stage, user: User) -> Movement | None:
 def _choose(stage: Stage, user: User, junction: Junction, ways: list[Way]) -> Way:
     rng = stage.rng(1, user.number, junction.number)
     small = user.role == "driver" and user.kind in ("car", "van", "motorcyclist", "cyclist") and user.trailer is None
-    if not small or user.deeds or rng.random() < 0.65:
+    turns = ways[1:]
+    if not small or not turns or user.deeds or rng.random() > _TURN:
         return ways[0]
-    turns = [w for w in ways[1:] if user.kind != "cyclist" or w.turn == "right"]
-    return turns[int(rng.integers(len(turns)))] if turns else ways[0]
+    return turns[int(rng.integers(len(turns)))]
 
 
 def approach(stage: Stage, user: User, junction: Junction, way: Way) -> Movement:
@@ -86,7 +87,10 @@ def approach(stage: Stage, user: User, junction: Junction, way: Way) -> Movement
     movement = user.movement = junction.movement(way)
     junction.coming[user] = movement
     if way.turn:
-        user.path, begin, end = junction.route(way, user.path, user.along_m)
+        goal_d = -way.to_direction * stage.plan.lane_d(way.lane)
+        if user.kind == "cyclist":
+            goal_d = stage.cycling_d(-way.to_direction)
+        user.path, begin, end = junction.route(way, user.path, user.along_m, goal_d)
         label = "cyclist turns" if user.kind == "cyclist" else f"vehicle turns {way.turn}"
         user.deeds.append(Deed(label, begin, end, way.turn))
         if way.to_street == "main":

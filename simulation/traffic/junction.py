@@ -121,8 +121,11 @@ class Junction:
         turns = [Way("side", direction, "main", direction, outer), Way("side", direction, "main", -direction, 0)]
         return [Way("side", direction, "side", direction, 0), *turns] if direction in arms else turns
 
-    def route(self, way: Way, path: Path, along_m: float) -> tuple[Path, float, float]:
-        """``path``, straight on its approach ``along_m``, led this way; where along it its arc begins and ends."""
+    def route(self, way: Way, path: Path, along_m: float, goal_d: float) -> tuple[Path, float, float]:
+        """``path``, straight on its approach ``along_m``, led this way; where along it its arc begins and ends.
+
+        ``goal_d``: where on the main street who turns into it goes on.
+        """
         if not way.turn:
             return path, math.inf, math.inf
         s, d, _ = path.at(along_m)
@@ -132,9 +135,8 @@ class Junction:
             radius = _LEFT_M if left else self._right_m(d)
             ahead = way.direction * (column - s) - radius
         else:
-            lane_d = -way.to_direction * self._plan.lane_d(way.lane)
-            radius = _LEFT_M if left else self._right_m(lane_d)
-            ahead = way.direction * (lane_d - d) - radius
+            radius = _LEFT_M if left else self._right_m(goal_d)
+            ahead = way.direction * (goal_d - d) - radius
         arc = quarter(radius, left)
         return path.then(along_m + ahead, arc), along_m + ahead, along_m + ahead + arc.length_m
 
@@ -157,7 +159,7 @@ class Junction:
             path = Path(start, -way.direction * self._plan.lane_d(way.lane), 0.0 if way.direction > 0 else math.pi)
         else:
             path = Path(column, start, way.direction * math.pi / 2)
-        path, _, turned = self.route(way, path, 0.0)
+        path, _, turned = self.route(way, path, 0.0, -way.to_direction * self._plan.lane_d(way.lane))
         ground, length, half = self._ground(), 2.5, 1.3 if way.turn else 1.0
         while length < 100.0:
             s, d, _ = path.at(length)

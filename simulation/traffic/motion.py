@@ -19,8 +19,8 @@ STEP_S = 0.05
 # a free road, 0 for who stays; PULL, BRAKE: comfortable acceleration and deceleration; HEADWAY: seconds behind a
 # leader; GAP: metres behind a standing one; WALL: from the front to where it has to stop, inf without; MARGIN: space
 # wanted on each side; GROUP: users of one group do not see each other (a trailer and who tows it); WALKER: 1 for
-# pedestrians, who are expected to go on; FIRST, COUNT: rows of the path; out: LEADER, the row of who is ahead or -1,
-# and LEADER_GAP.
+# pedestrians, who are expected to go on, 2 for one who slips past others on foot; FIRST, COUNT: rows of the path; out:
+# LEADER, the row of who is ahead or -1, and LEADER_GAP.
 ALONG, SPEED, ACCEL, HALF_LENGTH, HALF_WIDTH, WANT, PULL, BRAKE, HEADWAY, GAP, WALL, MARGIN = range(12)
 GROUP, S, D, YAW, WALKER, FIRST, COUNT, LEADER, LEADER_GAP = range(12, 21)
 COLUMNS = 21
@@ -69,7 +69,7 @@ def _acceleration(users, pieces, i):  # pragma: no cover - compiled
         best = min(best, _stop(me, me[WALL]))
     me[LEADER], me[LEADER_GAP] = -1.0, np.inf
     for j in range(len(users)):
-        if j == i or users[j, GROUP] == me[GROUP]:
+        if j == i or users[j, GROUP] == me[GROUP] or me[WALKER] * users[j, WALKER] > 1.0:
             continue
         gap, along_speed = _gap(users, pieces, i, j, min(horizon, me[LEADER_GAP] + 12.0))
         if gap < horizon:
@@ -140,7 +140,7 @@ def _bumps(users, i, s, d, yaw, skin):  # pragma: no cover - compiled
     """Whether user ``i`` at (s, d, yaw), grown by ``skin``, would overlap anybody."""
     me = users[i]
     for j in range(len(users)):
-        if j == i or users[j, GROUP] == me[GROUP]:
+        if j == i or users[j, GROUP] == me[GROUP] or me[WALKER] * users[j, WALKER] > 1.0:
             continue
         other = users[j]
         if overlap(

@@ -10,6 +10,7 @@ from simulation.traffic.users import Deed, User
 from simulation.world.layout import AHEAD_M, BEHIND_M
 
 _STAND_OFF_M = 10.0  # room to swerve out from behind who stands
+_BACK = 0.02  # chance that somebody on the inner lane thinks of keeping right, each time
 
 
 def is_slow(stage: Stage, user: User) -> bool:
@@ -32,12 +33,20 @@ def consider(stage: Stage, user: User) -> None:
     leader, plan = user.leader, stage.plan
     if user.kind in ("cyclist", "truck", "bus") or user.trailer is not None:
         return
+    if (
+        plan.lanes > 1
+        and user.lane == 0
+        and user.role == "driver"
+        and stage.rng(5, user.number, stage.tick).random() < _BACK
+    ):
+        _change_lane(stage, user, 1)
+        return
     if leader is None or leader.role == "walker" or leader.along_street != user.along_street:
         return
     if user.leader_gap_m > 8.0 + 2.0 * user.speed_mps:
         return
     if plan.lanes > 1:
-        if is_slow(stage, leader) or leader.want_mps < 0.93 * user.want_mps:
+        if is_slow(stage, leader) or leader.want_mps < 0.96 * user.want_mps:
             _change_lane(stage, user, 1 - user.lane)
     elif is_slow(stage, leader) and plan.island_m == 0.0 and user.movement is None:
         _overtake(stage, user, leader)
@@ -68,13 +77,13 @@ def _overtake(stage: Stage, user: User, leader: User) -> None:
     left = apart - direction * (user.d - leader.d)
     speed = 0.9 * user.want_mps
     gain = speed - leader.speed_mps
-    if left < 0.3 or gain < 2.5 or gap < 8.0:
+    if left < 0.3 or gain < 2.5 or gap < max(8.0 - leader.speed_mps, 3.0):
         return
     out = min(max(gap - 0.5, 8.5), 30.0)
-    passing = speed * (gap + leader.length_m + user.length_m + 3.0) / gain
+    passing, seconds = _pass(user, leader, speed, gap + leader.length_m + user.length_m + 3.0)
     back = 12.0 + 0.6 * speed
     total = max(out, passing) + back
-    seconds = total / (0.8 * speed) + (3.0 if user.speed_mps < 3.0 else 0.0)
+    seconds += (total - passing) / speed
     if seconds > 14.0 or stage.to_next_line_m(user) < total + 12.0 or not _is_free(stage, user, leader, total, seconds):
         return
     before = user.path.at(user.along_m)
@@ -82,6 +91,18 @@ def _overtake(stage: Stage, user: User, leader: User) -> None:
     deed = _go(user, "vehicle overtakes", bends, "left")
     begin = direction * before[0] - 0.5 * user.length_m
     stage.claims.append(Claim(user, direction, begin, begin + user.length_m + total + 6.0, deed.to_m))
+
+
+def _pass(user: User, leader: User, speed_mps: float, gain_m: float) -> tuple[float, float]:
+    """Metres and seconds in which ``user``, speeding up to ``speed_mps``, gains ``gain_m`` on ``leader``."""
+    pull, closing = 0.7 * user.manner.pull_mps2, user.speed_mps - leader.speed_mps
+    faster_s = max(speed_mps - user.speed_mps, 0.0) / pull
+    gained = closing * faster_s + 0.5 * pull * faster_s**2
+    if gained < gain_m:
+        seconds = faster_s + (gain_m - gained) / (speed_mps - leader.speed_mps)
+    else:
+        seconds = (math.sqrt(closing**2 + 2.0 * pull * gain_m) - closing) / pull
+    return gain_m + leader.speed_mps * seconds, seconds
 
 
 def _is_free(stage: Stage, user: User, leader: User, total_m: float, seconds: float) -> bool:

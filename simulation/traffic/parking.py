@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from simulation.traffic import walkers
+from simulation.traffic import boarding
 from simulation.traffic.paths import swerve
 from simulation.traffic.stage import Stage
 from simulation.traffic.users import Deed, User
 
 _IN_M, _OUT_M = 12.0, 11.0  # of street that it takes
-_CHANCE = 0.5
+_CHANCE = 0.8
+_SIGHT_M = 70.0  # bays are taken while the ego vehicle is so near before them
 
 
 def consider(stage: Stage, user: User) -> None:
@@ -24,6 +25,8 @@ def consider(stage: Stage, user: User) -> None:
     for pair in stage.pairs:
         ahead = direction * (pair.front.s - user.s)
         if not pair.wanted or pair.direction != direction or not 16.0 < ahead - _IN_M < 45.0:
+            continue
+        if not 0.0 < pair.front.s - stage.ego.s < _SIGHT_M + (30.0 if direction > 0 else 0.0):
             continue
         if stage.rng(3, user.number, round(pair.front.s)).random() > _CHANCE or _rider_beside(stage, user):
             continue
@@ -45,7 +48,7 @@ def arrive(stage: Stage, user: User) -> None:
         user.role, user.deeds, user.park_m, user.want_mps = "parked", [], math.inf, 0.0
         user.halted_until_s, user.indicating, user.braking, user.wall_m = math.inf, "", False, math.inf
         if stage.settings.pedestrians:
-            walkers.get_out(stage, user)
+            boarding.get_out(stage, user)
 
 
 def leave(stage: Stage, user: User) -> None:
@@ -62,8 +65,10 @@ def leave(stage: Stage, user: User) -> None:
         if other is user or other.role == "parked" or abs(other.d) > stage.kerb_m(-direction):
             continue
         ahead = direction * (other.s - user.s)
-        behind = 12.0 + 5.0 * (other.speed_mps if other.along_street == direction else 0.0)
-        same_half = abs(other.d - lane_d) < 3.0 or abs(other.d - user.d) < 2.0
+        behind = 10.0 + 3.5 * (other.speed_mps if other.along_street == direction else 0.0)
+        same_half = (
+            abs(other.d - lane_d) < 0.6 * stage.plan.lane_m + 0.5 * other.width_m - 0.9 or abs(other.d - user.d) < 2.0
+        )
         if same_half and -behind < ahead < _OUT_M + 8.0:
             return
     left = direction * (lane_d - user.d)

@@ -9,25 +9,34 @@ import numpy as np
 from simulation.settings import TrafficSettings
 from simulation.traffic import drivers, motion, overtaking, parking, walkers
 from simulation.traffic.arrivals import Arrivals
+from simulation.traffic.kerbside import attend
 from simulation.traffic.motion import STEP_S
 from simulation.traffic.paths import Path
 from simulation.traffic.stage import Stage
 from simulation.traffic.users import User, ego_user
 from simulation.world.plan import Plan
 
-EGO_START_S = 11.0  # not 0: from there beams would lie in the plane where two stretches join, and hit it anywhere
+_EARLIER_S = (14.0, 40.0)  # before the drive begins the street has lived for so long, at least and at most
+_ROLLING_MPS = 3.0  # it begins as soon as the ego vehicle is as fast
 
 
 class Simulation:
-    """Everybody's state at ``stage.t_s``; :meth:`step` goes on by ``STEP_S``."""
+    """Everybody's state at ``stage.t_s``; :meth:`step` goes on by ``STEP_S``.
+
+    The drive begins in the middle of life, at ``begin_tick`` of the street's own clock: with things under way already.
+    """
 
     def __init__(self, seed: int, plan: Plan, settings: TrafficSettings) -> None:
         self.stage = Stage(seed, plan, settings)
         want = self.stage.limit_mps * self.stage.rng(0).uniform(0.92, 1.0)
-        path = Path(EGO_START_S, -plan.lane_d(plan.ego_lane), 0.0)
+        path = Path(0.0, -plan.lane_d(plan.ego_lane), 0.0)
         self.stage.users.append(ego_user(path, 0.8 * want, want, plan.ego_lane))
         self._arrivals = Arrivals(self.stage)
         self._arrivals.start()
+        least, most = (round(x / STEP_S) for x in _EARLIER_S)
+        while self.stage.tick < least or (self.stage.ego.speed_mps < _ROLLING_MPS and self.stage.tick < most):
+            self.step()
+        self.begin_tick = self.stage.tick
 
     def step(self) -> None:
         """Decide, move, look what came of it."""
@@ -37,9 +46,11 @@ class Simulation:
                 drivers.decide(stage, user)
             elif user.role == "walker":
                 walkers.decide(stage, user)
-            elif user.role == "parked" and stage.t_s >= user.halted_until_s:
-                parking.leave(stage, user)
-        _move(stage.users)
+            elif user.role == "parked":
+                attend(stage, user)
+                if stage.t_s >= user.halted_until_s:
+                    parking.leave(stage, user)
+        _move(stage.users, stage.t_s)
         stage.tick += 1
         stage.t_s = stage.tick * STEP_S
         for user in stage.users:
@@ -48,10 +59,10 @@ class Simulation:
         self._arrivals.step()
 
 
-def _move(users: list[User]) -> None:
+def _move(users: list[User], t_s: float) -> None:
     counts = [len(user.path.pieces) for user in users]
     firsts = np.cumsum([0, *counts[:-1]]).tolist()
-    table = np.array([user.row(first, count) for user, first, count in zip(users, firsts, counts, strict=True)])
+    table = np.array([user.row(first, count, t_s) for user, first, count in zip(users, firsts, counts, strict=True)])
     motion.step(table, np.concatenate([user.path.pieces for user in users]), STEP_S)
     for user, row in zip(users, table.tolist(), strict=True):
         user.walked_m += row[motion.ALONG] - user.along_m

@@ -11,6 +11,7 @@ import numpy as np
 from simulation.settings import TrafficSettings
 from simulation.traffic.actions import Log
 from simulation.traffic.junction import Junction
+from simulation.traffic.motion import overlap
 from simulation.traffic.users import EGO_TRACK_ID, User
 from simulation.world.layout import Bay, Layout
 from simulation.world.plan import Plan, Side, generator
@@ -78,6 +79,30 @@ class Stage:
     def kerb_m(self, sign: int) -> float:
         """From the centre line to the kerb of one side."""
         return self.plan.half_road_m + self.side(sign).parking_m
+
+    def cycling_d(self, sign: int) -> float:
+        """Where cyclists ride on one side of the street: in the middle of their lane, clear of the doors of parked
+        cars, or near the edge."""
+        from_edge = self.plan.cycle_m / 2 or (1.0 if self.side(sign).parking_m else 0.6)
+        return sign * (self.plan.half_road_m - from_edge)
+
+    def is_wide_enough(self, user: User) -> bool:
+        """Whether ``user`` could pass one of its kind in the next lane."""
+        return user.width_m + user.manner.margin_m < self.plan.lane_m - 0.05
+
+    def fits(self, user: User, apart_m: float) -> bool:
+        """Whether nobody is where ``user`` is, nor within ``apart_m`` before or behind."""
+        return not any(
+            other.group != user.group and overlap(
+                user.s, user.d, user.yaw, 0.5 * user.length_m + apart_m, 0.5 * user.width_m + 0.2,
+                other.s, other.d, other.yaw, 0.5 * other.length_m, 0.5 * other.width_m,
+            )
+            for other in self.users
+        )  # fmt: skip
+
+    def until_met_s(self, s: float, before_m: float) -> float:
+        """In about so many seconds the ego vehicle is ``before_m`` before the place ``s``, as traffic mostly flows."""
+        return max(0.0, s - before_m - self.ego.s) / (0.75 * self.limit_mps)
 
     def drivers(self) -> Iterator[User]:
         """Everybody on wheels who is not parked."""

@@ -109,6 +109,10 @@ class User:
     trailer: User | None = None
     hitch_m: float = 0.0  # from its own middle back to its trailer's
     face_yaw: float = 0.0  # how far a standing person has turned from its way
+    blocked_since_s: float = math.inf  # so long somebody on foot has not got on
+    squeezes_until_s: float = -math.inf  # and slips past the others
+    cue_m: float = -math.inf  # a parked car acts once the ego vehicle is so near before it
+    alights: bool = False  # by letting somebody out, instead of pulling out
 
     @property
     def track_id(self) -> int:
@@ -125,15 +129,18 @@ class User:
         """Put it where its path is."""
         self.s, self.d, self.yaw = self.path.at(self.along_m)
 
-    def row(self, first: int, count: int) -> tuple[float, ...]:
+    def row(self, first: int, count: int, t_s: float) -> tuple[float, ...]:
         """Its columns in :mod:`simulation.traffic.motion`'s table."""
         m = self.manner
         return (
             self.along_m, self.speed_mps, self.accel_mps2, 0.5 * self.length_m, 0.5 * self.width_m,
             self.want_mps if self.role in ("ego", "driver", "walker") else 0.0,
             m.pull_mps2, m.brake_mps2, m.headway_s, m.gap_m, self.wall_m, m.margin_m, self.group,
-            self.s, self.d, self.yaw, float(self.role == "walker"), first, count, -1.0, math.inf,
+            self.s, self.d, self.yaw, self._on_foot(t_s), first, count, -1.0, math.inf,
         )  # fmt: skip
+
+    def _on_foot(self, t_s: float) -> float:
+        return 0.0 if self.role != "walker" else 2.0 if t_s < self.squeezes_until_s else 1.0
 
 
 def draw_user(

@@ -1,0 +1,33 @@
+"""Which road users there are, and how many of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from simulation.actors import Kind
+from simulation.traffic.stage import Stage
+
+# Shares. Heavy vehicles and two-wheelers are more frequent than in KITTI's recordings, where ten short drives would
+# have none of them.
+MAIN: dict[Kind, float] = {
+    "car": 0.71, "van": 0.09, "truck": 0.04, "bus": 0.03, "motorcyclist": 0.06, "cyclist": 0.07,
+}  # fmt: skip
+SIDE: dict[Kind, float] = {"car": 0.76, "van": 0.07, "motorcyclist": 0.05, "cyclist": 0.12}
+CYCLISTS = 0.08  # of those who come along a lane, if nothing is set otherwise
+
+
+def draw_kind(stage: Stage, shares: Mapping[Kind, float], rng: np.random.Generator) -> Kind | None:
+    """The kind of somebody new; None where the settings leave nobody to choose from."""
+    rural = stage.plan.district == "country"
+    weights = {
+        kind: share
+        * (stage.settings.cyclists if kind == "cyclist" else stage.settings.vehicles)
+        * (0.4 if rural and kind in ("cyclist", "bus") else 1.0)
+        for kind, share in shares.items()
+    }
+    total = sum(weights.values())
+    if total == 0.0:
+        return None
+    return list(weights)[int(rng.choice(len(weights), p=[w / total for w in weights.values()]))]

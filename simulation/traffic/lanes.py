@@ -1,0 +1,103 @@
+"""Who comes along the lanes of the main street."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulation.traffic.kinds import CYCLISTS, MAIN, draw_kind
+from simulation.traffic.paths import Path
+from simulation.traffic.stage import Stage
+from simulation.traffic.users import User, draw_user
+from simulation.world.layout import AHEAD_M, BEHIND_M
+
+_SPACING = 0.9  # times the plan's
+_FILLED = 0.6  # of the places along a lane at the start
+_TOWS = 0.04  # share of cars with a trailer
+_RIDERS = 0.06  # share of places at the start that somebody has who would not have come otherwise
+
+
+class Lanes:
+    """Fills the lanes, and feeds them where their traffic appears."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._next: dict[tuple[int, int, int], float] = {}  # the gap at each end of each lane before somebody enters
+
+    def fill(self) -> None:
+        """Everybody who is there at the beginning."""
+        stage, ego_s = self._stage, self._stage.ego.s
+        pitch = _SPACING * stage.plan.traffic_m / max(stage.settings.vehicles, 0.05)
+        for lane in range(stage.plan.lanes):
+            for direction in (1, -1):
+                for slot in range(int((BEHIND_M + AHEAD_M - 10.0) / pitch) + 1):
+                    rng = stage.rng(21, lane, direction, slot)
+                    s = ego_s - BEHIND_M + 5.0 + (slot + rng.uniform(0.1, 0.9)) * pitch
+                    riding = stage.settings.cyclists > 0 and rng.random() < _RIDERS * stage.settings.cyclists
+                    taken = rng.random() < _FILLED * min(1.0, stage.settings.vehicles) or riding
+                    if taken and s < ego_s + AHEAD_M - 5.0:
+                        self._enter(lane, direction, s, full_speed=True)
+
+    def feed(self) -> None:
+        """Let somebody in at each end of a lane at which its traffic can appear, once the last one is far enough."""
+        for lane in range(self._stage.plan.lanes):
+            for direction, end in ((1, 1), (1, -1), (-1, 1)):  # nobody who comes towards the ego comes from behind
+                self._feed(lane, direction, end)
+
+    def _feed(self, lane: int, direction: int, end: int) -> None:
+        stage = self._stage
+        s = stage.ego.s + (AHEAD_M - 4.0 if end > 0 else 4.0 - BEHIND_M)
+        density = stage.settings.vehicles + CYCLISTS * stage.settings.cyclists
+        key = (lane, direction, end)
+        if key not in self._next:
+            rng = stage.rng(22, lane, direction, end, stage.number())
+            self._next[key] = 18.0 + rng.exponential(_SPACING * stage.plan.traffic_m / max(density, 0.01))
+        lane_d = -direction * stage.plan.lane_d(lane)
+        near = min((abs(u.s - s) for u in stage.drivers() if abs(u.d - lane_d) < 2.0), default=math.inf)
+        if not density or near < self._next[key]:
+            return
+        if self._enter(lane, direction, s, slower=None if direction < 0 else end > 0):
+            del self._next[key]
+
+    def _enter(
+        self, lane: int, direction: int, s: float, *, full_speed: bool = False, slower: bool | None = None
+    ) -> bool:
+        """Put somebody into a lane; ``slower`` or faster than the ego vehicle where that matters."""
+        stage, plan, number = self._stage, self._stage.plan, self._stage.number()
+        rng = stage.rng(23, number)
+        kind = draw_kind(stage, MAIN, rng)
+        if kind is None or (kind in ("cyclist", "bus", "truck") and lane != plan.lanes - 1):
+            return False
+        if kind == "cyclist":
+            if slower is False:
+                return False
+            want, d = rng.uniform(3.6, 5.6), stage.cycling_d(-direction)
+        else:
+            low, high = {None: (0.82, 1.08), True: (0.65, 0.85), False: (1.0, 1.15)}[slower]
+            want = stage.limit_mps * rng.uniform(low, high) * (0.88 if kind in ("truck", "bus") else 1.0)
+            d = -direction * plan.lane_d(lane)
+        path = Path(s, d, 0.0 if direction > 0 else math.pi)
+        user = draw_user(number, "driver", kind, path, want if full_speed else 0.9 * want, want, rng)
+        user.lane = lane
+        room = 5.0 + user.speed_mps**2 / 4.0
+        if not stage.is_wide_enough(user) or any(abs(s - j.crossing.s) < 22.0 for j in stage.junctions.values()):
+            return False
+        if stage.to_next_line_m(user) < room or not stage.fits(user, max(room, 2.0 * user.speed_mps)):
+            return False
+        stage.users.append(user)
+        if kind == "car" and rng.random() < _TOWS:
+            self._hitch(user, rng)
+        return True
+
+    def _hitch(self, user: User, rng: np.random.Generator) -> None:
+        """Let ``user`` tow a trailer, if there is room behind it."""
+        stage = self._stage
+        path = Path(user.s, user.d, user.yaw)
+        trailer = draw_user(stage.number(), "trailer", "trailer", path, user.speed_mps, 0.0, rng)
+        user.hitch_m = 0.5 * (user.length_m + trailer.length_m) + 0.15
+        trailer.along_m, trailer.group = -user.hitch_m, user.group
+        trailer.locate()
+        if stage.fits(trailer, 4.0):
+            user.trailer = trailer
+            stage.users.append(trailer)

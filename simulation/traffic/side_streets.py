@@ -1,0 +1,66 @@
+"""Who comes along the side streets."""
+
+from __future__ import annotations
+
+import math
+
+from simulation.traffic import drivers
+from simulation.traffic.junction import Junction
+from simulation.traffic.kinds import CYCLISTS, SIDE, draw_kind
+from simulation.traffic.paths import Path
+from simulation.traffic.stage import Stage
+from simulation.traffic.users import draw_user
+from simulation.world.layout import AHEAD_M, BEHIND_M, SIDE_REACH_M
+
+_PAUSE_S = 15.0  # between two who come along one arm
+_RIDE_S = 8.0  # from where they appear to the crossing
+
+
+class SideStreets:
+    """Feeds the arms of the crossings in reach."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._due_s: dict[tuple[int, int], float] = {}  # by crossing and arm: when the next one comes
+
+    def expect(self, junction: Junction) -> None:
+        """The first one along each arm comes to the crossing when the ego vehicle does."""
+        stage = self._stage
+        for arm in junction.crossing.arms:
+            rng = stage.rng(26, junction.number, arm)
+            meets = stage.until_met_s(junction.crossing.s, rng.uniform(15.0, 70.0))
+            self._due_s[junction.number, arm] = stage.t_s + max(rng.uniform(0.0, 4.0), meets - _RIDE_S)
+
+    def forget(self, number: int) -> None:
+        """The crossing of this number is out of reach."""
+        self._due_s = {key: due for key, due in self._due_s.items() if key[0] != number}
+
+    def feed(self) -> None:
+        """Whoever comes now."""
+        stage = self._stage
+        rate = stage.settings.vehicles + CYCLISTS * stage.settings.cyclists
+        for junction in stage.junctions.values():
+            if not rate or not -BEHIND_M + 10.0 < junction.crossing.s - stage.ego.s < AHEAD_M - 10.0:
+                continue
+            for arm in junction.crossing.arms:
+                if stage.t_s >= self._due_s[junction.number, arm]:
+                    rng = stage.rng(24, junction.number, arm, stage.tick)
+                    self._due_s[junction.number, arm] = stage.t_s + 3.0 + rng.exponential(_PAUSE_S / rate)
+                    self._enter(junction, -arm)
+
+    def _enter(self, junction: Junction, direction: int) -> None:
+        """Somebody comes along a side street in ``direction`` along d."""
+        stage = self._stage
+        number = stage.number()
+        rng = stage.rng(25, number)
+        kind = draw_kind(stage, SIDE, rng)
+        if kind is None:
+            return
+        want = rng.uniform(3.5, 5.0) if kind == "cyclist" else rng.uniform(7.5, 9.5)
+        far = SIDE_REACH_M - 5.0 if kind != "cyclist" else 0.6 * SIDE_REACH_M
+        path = Path(junction.column_s(direction), -direction * far, direction * math.pi / 2)
+        user = draw_user(number, "driver", kind, path, want, want, rng)
+        if stage.fits(user, 12.0):
+            stage.users.append(user)
+            ways = junction.ways("side", direction, 0)
+            drivers.approach(stage, user, junction, ways[int(rng.integers(len(ways)))])
