@@ -15,7 +15,7 @@ from simulation.shapes.palette import GREENS, RGB, pick
 
 _BARKS: tuple[RGB, ...] = ((0.30, 0.24, 0.18), (0.36, 0.32, 0.27), (0.24, 0.20, 0.17))
 _BIRCH: RGB = (0.78, 0.76, 0.72)
-_MOST_LEAVES = 700
+_MOST_LEAVES = 690
 
 
 def tree(rng: np.random.Generator, height: float, pruned: bool = False) -> Mesh:
@@ -32,15 +32,15 @@ def tree(rng: np.random.Generator, height: float, pruned: bool = False) -> Mesh:
         return _poplar(rng, height)
     if species == 3:
         return _birch(rng, height)
-    return _broadleaf(rng, height, rng.uniform(0.14, 0.34) * height, rng.uniform(0.22, 0.34) * height)
+    return _broadleaf(rng, height, rng.uniform(0.08, 0.22) * height, rng.uniform(0.24, 0.36) * height)
 
 
 def _broadleaf(rng: np.random.Generator, height: float, clear: float, spread: float) -> Mesh:
     """A stem that forks into limbs, each with its own cloud of leaves: the crown has lobes and gaps."""
     bark = Look(71, Material.BARK, pick(rng, _BARKS))
     lean = rng.normal(0.0, 0.02 * height, 2)
-    fork = np.array([*lean, clear + 0.12 * (height - clear)])
-    girth = 0.017 * height * rng.uniform(0.85, 1.25)
+    fork = np.array([*lean, clear + 0.08 * (height - clear)])
+    girth = 0.0135 * height * rng.uniform(0.85, 1.25)
     parts = _stem(bark, fork, girth)
     rise = (height - clear) / 2
     count = int(rng.integers(4, 7)) if height > 4 else 3
@@ -72,7 +72,7 @@ def _birch(rng: np.random.Generator, height: float) -> Mesh:
         tube(0.75 * fork * (1, 1, k / 3), c, (0.3 * girth, 0.1 * girth), bark._replace(label=70), 4)
         for k, c in enumerate(clouds)
     ]
-    return join([*_stem(bark, fork, girth), *limbs, _crown(rng, clouds, sizes)])
+    return join([*_stem(bark, fork, girth, clear), *limbs, _crown(rng, clouds, sizes)])
 
 
 def _poplar(rng: np.random.Generator, height: float) -> Mesh:
@@ -83,7 +83,7 @@ def _poplar(rng: np.random.Generator, height: float) -> Mesh:
     heights = np.linspace(0.25, 0.85, 4) * height
     clouds = [np.array([*rng.normal(0.0, 0.2 * width, 2), z]) for z in heights]
     sizes = [(width * k, width * k, 0.16 * height) for k in (0.95, 1.1, 0.95, 0.55)]
-    return join([*_stem(bark, top, 0.014 * height), _crown(rng, clouds, sizes)])
+    return join([*_stem(bark, top, 0.014 * height, 0.15 * height), _crown(rng, clouds, sizes)])
 
 
 def _conifer(rng: np.random.Generator, height: float) -> Mesh:
@@ -99,14 +99,21 @@ def _conifer(rng: np.random.Generator, height: float) -> Mesh:
     angle = rng.uniform(0, 2 * np.pi, n)
     z = tiers * np.floor(z / tiers) + 0.25 * tiers - droop + rng.normal(0.0, 0.08, n)
     centres = np.stack([reach * np.cos(angle), reach * np.sin(angle), np.clip(z, 0.15, height - 0.1)], 1)
-    stem = tube((0, 0, -0.3), (0, 0, 0.95 * height), (0.013 * height, 0.02), bark, 7)
-    return join([stem, leaves(centres, 0.10 + 0.035 * height, rng, needles)])
+    foot = tube((0, 0, -0.3), (0, 0, low), (0.013 * height, 0.012 * height), bark, 7)
+    stem = tube((0, 0, low), (0, 0, 0.95 * height), (0.012 * height, 0.02), bark._replace(label=70), 7)
+    return join([foot, stem, leaves(centres, 0.10 + 0.035 * height, rng, needles)])
 
 
-def _stem(bark: Look, fork: np.ndarray, girth: float) -> list[Mesh]:
-    """A trunk from below the ground to where it forks, wider at its foot."""
-    foot = tube((0, 0, -0.3), 0.12 * fork, (1.45 * girth, 1.05 * girth), bark, 8)
-    return [foot, tube(0.12 * fork - (0, 0, 0.02), fork, (1.05 * girth, 0.75 * girth), bark, 8)]
+def _stem(bark: Look, top: np.ndarray, girth: float, clear: float | None = None) -> list[Mesh]:
+    """A stem from below the ground to ``top``, wider at its foot; above ``clear``, by default its top, leaves begin."""
+    part = 1.0 if clear is None else clear / top[2]
+    low = min(0.12, 0.5 * part)
+    parts = [tube((0, 0, -0.3), low * top, (1.45 * girth, 1.05 * girth), bark, 8)]
+    parts.append(tube(low * top - (0, 0, 0.02), part * top, (1.05 * girth, (1.05 - 0.3 * part) * girth), bark, 8))
+    if clear is not None:
+        ends = ((1.05 - 0.3 * part) * girth, 0.75 * girth)
+        parts.append(tube(part * top, top, ends, bark._replace(label=70), 8))
+    return parts
 
 
 def _crown(rng: np.random.Generator, clouds: list[np.ndarray], sizes: list[tuple[float, float, float]]) -> Mesh:
@@ -114,7 +121,7 @@ def _crown(rng: np.random.Generator, clouds: list[np.ndarray], sizes: list[tuple
     green = Look(70, Material.FOLIAGE, pick(rng, GREENS))
     area = np.array([(4 * np.pi / 3) * (a * b + b * c + a * c) for a, b, c in np.maximum(sizes, 0.15)])
     size_m = float(np.clip(0.037 * np.sqrt(area.sum()), 0.19, 0.55))
-    count = np.maximum((min(_MOST_LEAVES, 1.0 * area.sum() / size_m**2) * area / area.sum()).astype(int), 8)
+    count = np.maximum((min(_MOST_LEAVES, 1.35 * area.sum() / size_m**2) * area / area.sum()).astype(int), 8)
     centres = [
         cloud + _in_ball(rng, n, 0.5) * np.maximum(size, 0.15)
         for cloud, size, n in zip(clouds, sizes, count, strict=True)
@@ -132,7 +139,7 @@ def _shaded(rng: np.random.Generator, centres: np.ndarray, size_m: float, look: 
 
 def bush(rng: np.random.Generator, radius: float) -> Mesh:
     """A bush of about the given radius."""
-    n = min(150, int(60 + 70 * radius))
+    n = min(170, int(65 + 70 * radius))
     look = Look(70, Material.FOLIAGE, pick(rng, (*GREENS, (0.34, 0.24, 0.16))))
     tall = rng.uniform(0.5, 0.9) * radius
     centres = _in_ball(rng, n, 0.6) * (radius, radius, tall) * 0.85 + (0.0, 0.0, 0.95 * tall)
@@ -144,7 +151,7 @@ def hedge(rng: np.random.Generator, length: float, height: float) -> Mesh:
     """A clipped hedge along x: dense inside, leafy outside."""
     green = Look(70, Material.FOLIAGE, pick(rng, GREENS))
     wide = rng.uniform(0.32, 0.5)
-    n = int(38 * max(length, 0.5) * (height + wide))
+    n = int(31 * max(length, 0.5) * (height + wide))
     centres = rng.uniform((-length / 2, -wide, 0.1), (length / 2, wide, height - 0.05), (n, 3))
     skin = rng.random(n)
     front = skin < 0.75 * height / (height + wide)  # the rest lies on top
@@ -155,7 +162,7 @@ def hedge(rng: np.random.Generator, length: float, height: float) -> Mesh:
         (0.0, 0.0, (height - 0.2) / 2),
         green._replace(rgb=_dark(green.rgb)),
     )
-    return join([core, _shaded(rng, centres, 0.27, green)])
+    return join([core, _shaded(rng, centres, 0.3, green)])
 
 
 def _dark(rgb: RGB) -> RGB:

@@ -5,6 +5,8 @@ Faces are SemanticKITTI's traffic-sign (81), front and back; posts are pole (80)
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from simulation.shapes.materials import Material
@@ -16,12 +18,20 @@ _YELLOW, _BLACK = (0.90, 0.72, 0.05), (0.06, 0.06, 0.06)
 _THICK_M = 0.02
 
 
-def sign(rng: np.random.Generator) -> Mesh:
-    """A traffic sign on a post; sometimes a second plate hangs below it."""
+RightOfWay = Literal["give way", "stop", "priority"]
+
+
+def sign(rng: np.random.Generator, kind: RightOfWay | None = None) -> Mesh:
+    """A traffic sign on a post; sometimes a second plate hangs below it.
+
+    ``kind``: the sign of who goes first that a junction needs; without it, any of the others.
+    """
     height = rng.uniform(2.1, 2.7)
-    makers = (_prohibition, _mandatory, _warning, _give_way, _priority, _stop, _square, _direction)
-    share = np.array([0.22, 0.08, 0.10, 0.12, 0.10, 0.04, 0.22, 0.12])
-    make = makers[int(rng.choice(len(makers), p=share / share.sum()))]
+    if kind is None:
+        makers = (_prohibition, _mandatory, _warning, _square, _direction)
+        make = makers[int(rng.choice(len(makers), p=(0.3, 0.1, 0.14, 0.32, 0.14)))]
+    else:
+        make = {"give way": _give_way, "stop": _stop, "priority": _priority}[kind]
     if make is _direction:
         return _direction(rng, height)
     parts = [make(rng, height), _post(height + 0.35)]

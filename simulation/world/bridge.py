@@ -6,8 +6,9 @@ import numpy as np
 
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, Mesh, box, frustum, join
+from simulation.world.flank import Flank
 from simulation.world.layout import STRETCH_M
-from simulation.world.site import Flank, Site, Trade
+from simulation.world.site import Site, Trade
 
 _SHARE = 0.03  # of stretches without a junction
 _REACH_M = 45.0  # the embankments end this far from the centre line

@@ -9,10 +9,11 @@ import numpy as np
 
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look
+from simulation.world.flank import Flank
 from simulation.world.layout import Crossing
 from simulation.world.plan import generator
 from simulation.world.relief import KERB_M
-from simulation.world.site import EDGE_M, Flank, Site
+from simulation.world.site import EDGE_M, Site
 
 ROAD = Look(40, Material.ASPHALT, (0.33, 0.33, 0.34))
 PARKING = Look(44, Material.PARKING, (0.4, 0.39, 0.38))
@@ -27,6 +28,7 @@ _LANDS = (
 )
 _ROW_M = 1.25
 _SKIRT_M = 0.4  # short skirts close the gaps where two ribbons meet
+_TUSSOCK_M = 1.6
 _LAND_STRIPS_M = (3.0, 4.0, 5.0, 7.0, 9.0, 12.0, 25.0, 25.0)
 
 
@@ -66,6 +68,9 @@ def ribbon(
     s = np.concatenate([s[:1], s, s[-1:]])
     d, z = np.array(section).T
     points = np.stack(np.broadcast_arrays(s[:, None], sign * d, z), 2).copy()
+    for c in range(1, len(looks)):
+        if looks[c - 1] is looks[c] is GRASS:
+            points[:, c, 2] -= _dents_m(points[:, c, 0], points[:, c, 1])
     points[[0, -1], :, 2] -= _SKIRT_M
     site.pave(points, looks, object_id)
 
@@ -90,8 +95,10 @@ def _lay_roadside(site: Site, flank: Flank, from_s: float, to_s: float) -> None:
         section, looks = [(flank.road, 0.0)], []
         for width, z, look in strips:
             if width > 0.0 or z != section[-1][1]:
-                section.append((section[-1][0] + width, z))
-                looks.append(look)
+                count = max(1, round(width / _TUSSOCK_M)) if look is GRASS else 1
+                start = section[-1][0]
+                section += [(start + width * (k + 1) / count, z) for k in range(count)]
+                looks += [look] * count
         ribbon(site, _rows(a, b), section, looks, 16 if flank.sign > 0 else 32, flank.sign)
     _lay_land(site, flank, _rows(from_s, to_s))
 
@@ -104,9 +111,15 @@ def _lay_land(site: Site, flank: Flank, s: np.ndarray) -> None:
     s = np.concatenate([s[:1], s, s[-1:]])[:, None]
     d = np.minimum(d, np.maximum(site.reach_m(s, flank), flank.line))
     z = site.land_z(s, d, flank)
+    z[:, 1:-1] -= _dents_m(s, d[:, 1:-1])
     z[[0, -1]] -= _SKIRT_M
     points = np.stack([np.broadcast_to(s, d.shape), flank.sign * d, z], 2)
     site.pave(points, [look] * (d.shape[1] - 1), 48 if flank.sign > 0 else 64)
+
+
+def _dents_m(s: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """How far grass lies below the level on which things stand: 0 to 7 cm."""
+    return 0.035 * (1.0 + np.sin(1.7 * s + 0.9 * d) * np.sin(1.1 * d - 0.8 * s))
 
 
 def _pieces(site: Site, crossing: Crossing | None) -> list[tuple[float, float]]:

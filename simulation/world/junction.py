@@ -9,11 +9,12 @@ import numpy as np
 from simulation.shapes import objects
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, box, join, tube
+from simulation.world.flank import Flank
 from simulation.world.ground import GRASS, SIDEWALK, road_look
 from simulation.world.houses import draw_house
 from simulation.world.layout import SIDE_REACH_M, Crossing
 from simulation.world.relief import KERB_M
-from simulation.world.site import Flank, Site, Trade
+from simulation.world.site import Site, Trade
 
 PARKING_M = 2.2  # width of the parking strip along one side of a side street
 _MOUTH_ROWS = 7
@@ -53,7 +54,7 @@ def _end_m(site: Site, crossing: Crossing, flank: Flank) -> float:
 
 def _lay_arm(site: Site, crossing: Crossing, flank: Flank) -> None:
     d = _rows(site, crossing, flank, flank.road, _end_m(site, crossing, flank))
-    edge = crossing.kerb_m(d - flank.road)
+    edge = crossing.kerb_m(d - flank.road) + 0.02  # under the kerbs: no slit beside them
     offset = edge[:, None] * np.linspace(-1.0, 1.0, 9)
     points = np.stack([crossing.s + offset, np.broadcast_to(flank.sign * d[:, None], offset.shape), 0 * offset], 2)
     points[0, :, 1:] -= flank.sign * 0.03, 0.003  # under the edge of the main carriageway: no slit between the two
@@ -119,7 +120,7 @@ def _give_way(site: Site, rng: np.random.Generator, crossing: Crossing, flank: F
     d = flank.front + 0.4
     s = crossing.s + side * (float(crossing.kerb_m(d - 0.2 - flank.road)) + 0.6)
     if side == -flank.sign and not crossing.signals:
-        site.stand(objects.sign(rng), s, flank.sign * (d + 0.3), yaw=-flank.sign * math.pi / 2)
+        site.stand(objects.sign(rng, "give way"), s, flank.sign * (d + 0.3), yaw=-flank.sign * math.pi / 2)
     elif side == flank.sign:
         metal, blue = Look(80, Material.METAL, (0.5, 0.5, 0.5)), Look(81, Material.RETRO, (0.1, 0.2, 0.5))
         post = tube((0, 0, 0), (0, 0, 2.6), (0.035, 0.035), metal, 6)

@@ -9,18 +9,22 @@ import numpy as np
 from simulation.actors import Kind
 from simulation.shapes import objects
 from simulation.shapes.materials import Material
-from simulation.shapes.mesh import Look, Mesh, box, join, tube
+from simulation.shapes.mesh import Look, box, join, tube
+from simulation.world.flank import Flank
 from simulation.world.layout import BusStop
 from simulation.world.relief import KERB_M
-from simulation.world.site import Flank, Site, Trade
+from simulation.world.site import Site, Trade
 
 _PARKED: tuple[tuple[Kind, float, float], ...] = (  # kind, share, width of the strip it needs (m)
-    ("car", 0.82, 0.0),
-    ("van", 0.08, 2.2),
-    ("trailer", 0.06, 2.2),
-    ("truck", 0.06, 2.1),
+    ("car", 0.9, 0.0),
+    ("van", 0.06, 2.2),
+    ("trailer", 0.02, 2.2),
+    ("truck", 0.01, 2.1),
     ("motorcycle", 0.015, 0.0),
 )
+
+
+_TREES_FROM_M = 3.2  # on a narrower sidewalk without a verge trees would stand in walkers' way
 
 
 def reserve_places(site: Site) -> None:
@@ -66,7 +70,7 @@ def furnish_kerb(site: Site, flank: Flank) -> None:
     if site.crossing is not None and not site.crossing.signals:
         ahead = 1 if flank.sign < 0 else -1  # priority sign, or the zebra's
         s = site.crossing.s - ahead * (site.crossing.clear_m + 1.0)
-        site.stand(objects.sign(rng), s, kerb, yaw=flank.travel, z=KERB_M)
+        site.stand(objects.sign(rng, "priority"), s, kerb, yaw=flank.travel, z=KERB_M)
     _plant(site, flank, rng)
     if site.district.name == "country" and flank.side.sidewalk_m == 0.0:
         _delineators(site, flank)
@@ -74,11 +78,12 @@ def furnish_kerb(site: Site, flank: Flank) -> None:
 
 def _plant(site: Site, flank: Flank, rng: np.random.Generator) -> None:
     avenue = site.plan.left.verge_m + site.plan.right.verge_m > 2.0 or site.district.terraced
-    if not avenue or flank.side.verge_m + flank.side.sidewalk_m < 2.4:
+    side = flank.side
+    if not avenue or (side.verge_m < 1.0 and side.sidewalk_m < _TREES_FROM_M):
         return
-    d = flank.sign * (flank.kerb + max(flank.side.verge_m / 2, 0.7))
+    d = flank.sign * (flank.kerb + max(side.verge_m / 2, 0.7))
     for s in np.arange(site.begin_s + 3.0, site.end_s - 1.0, max(9.0, site.district.tree_m)):
-        if rng.random() < 0.55:
+        if rng.random() < 0.38:
             site.stand(objects.tree(rng, rng.uniform(6.0, 13.0), pruned=True), s, d, soft=True, z=KERB_M)
 
 
@@ -95,17 +100,7 @@ def _shelter(site: Site, stop: BusStop) -> None:
     depth = 1.4
     d = flank.sign * (flank.front + depth / 2 + 0.05 if flank.side.garden_m > depth + 0.2 else flank.front - 0.5)
     if flank.side.garden_m > depth + 0.2:
-        site.stand(_shelter_mesh(depth), stop.s + 5.0 * stop.sign, d, yaw=flank.facing, z=KERB_M)
+        site.stand(objects.shelter(depth), stop.s + 5.0 * stop.sign, d, yaw=flank.facing, z=KERB_M)
     metal, plate = Look(80, Material.METAL, (0.3, 0.35, 0.3)), Look(81, Material.RETRO, (0.85, 0.75, 0.1))
     pole = join([tube((0, 0, 0), (0, 0, 2.9), (0.04, 0.04), metal, 6), box((0.05, 0.42, 0.42), (0, 0, 2.6), plate)])
     site.stand(pole, stop.s + 0.8 * stop.sign, flank.sign * (flank.kerb + 0.35), yaw=flank.travel, z=KERB_M)
-
-
-def _shelter_mesh(depth: float) -> Mesh:
-    """A shelter 4 m long, open on its -y side."""
-    frame, pane = Look(99, Material.METAL, (0.25, 0.27, 0.28)), Look(99, Material.GLASS, (0.3, 0.36, 0.4))
-    wood = Look(99, Material.WOOD, (0.4, 0.3, 0.2))
-    parts = [box((4.2, depth, 0.08), (0, 0, 2.4), frame), box((3.9, 0.03, 1.9), (0, depth / 2 - 0.05, 1.25), pane)]
-    parts += [box((0.03, depth - 0.3, 1.9), (x, 0.1, 1.25), pane) for x in (-1.95, 1.95)]
-    parts += [box((0.07, 0.07, 2.4), (x, depth / 2 - 0.08, 1.2), frame) for x in (-1.95, 0.0, 1.95)]
-    return join([*parts, box((2.4, 0.35, 0.06), (0.0, 0.3, 0.45), wood)])

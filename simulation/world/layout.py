@@ -125,7 +125,7 @@ def draw_layout(seed: int, plan: Plan, number: int) -> Layout:
             if side.parking_m and not _blocked(float(s), sign, crossing, bus_stop, works):
                 yaw = np.pi if sign > 0 else 0.0
                 bay = Bay(float(s), sign * (plan.half_road_m + side.parking_m / 2), yaw)
-                if rng.random() < 0.1:
+                if rng.random() < 0.2:
                     left_free = 2  # two in a row: room to drive in and out without reversing
                 (free if left_free > 0 else taken).append(bay)
                 left_free -= 1

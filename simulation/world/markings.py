@@ -9,8 +9,9 @@ import numpy as np
 
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, mesh
+from simulation.world.flank import Flank
 from simulation.world.layout import ZEBRA_M, Crossing
-from simulation.world.site import Flank, Site
+from simulation.world.site import Site
 
 _PAINT = Look(60, Material.PAINT_MARK, (0.85, 0.85, 0.83))
 _CYCLE_RED = Look(40, Material.ASPHALT, (0.45, 0.2, 0.17))

@@ -9,9 +9,10 @@ import numpy as np
 
 from simulation.shapes import objects
 from simulation.shapes.mesh import Mesh
+from simulation.world.flank import Flank
 from simulation.world.houses import draw_house
 from simulation.world.plan import generator
-from simulation.world.site import Flank, Site, Trade
+from simulation.world.site import Site, Trade
 
 _BESIDE_ARM_M = 28.0  # within this of a side street its own houses stand
 _COARSE = 1.7
@@ -21,22 +22,34 @@ _COVERS = ("wood", "thicket", "field", "meadow")
 def fill_open_plot(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
     """Grow what grows between two points of the street where no house stands."""
     zone = generator(site.seed, 6, site.number // 3, flank.sign)
-    shares = (0.3, 0.2, 0.3, 0.2) if site.district.name == "country" else (0.35, 0.45, 0.05, 0.15)
+    shares = (0.45, 0.35, 0.1, 0.1) if site.district.name == "country" else (0.35, 0.45, 0.05, 0.15)
     cover = _COVERS[int(zone.choice(len(_COVERS), p=shares))]
     if cover == "wood":
         _scatter_trees(site, flank, rng, (a, b), 0.3, (0.5, 11.0), (6.0, 15.0))
-        _scatter_bushes(site, flank, rng, (a, b), 0.8, (-0.5, 3.0))
+        _scatter_bushes(site, flank, rng, (a, b), 1.0, (-0.5, 3.0))
+        if rng.random() < 0.75:
+            _bush_wall(site, flank, rng, a, b)
     elif cover == "thicket":
         _scatter_trees(site, flank, rng, (a, b), 0.12, (1.0, 10.0), (4.0, 9.0))
         _scatter_bushes(site, flank, rng, (a, b), 0.9, (0.0, 8.0))
-        hedge = objects.hedge(rng, b - a - 0.4, rng.uniform(1.8, 4.0))
-        site.stand(hedge, (a + b) / 2, flank.sign * (flank.line + rng.uniform(0.6, 6.0)), draped=True)
+        _bush_wall(site, flank, rng, a, b)
     elif cover == "meadow":
         _scatter_trees(site, flank, rng, (a, b), 0.06, (2.0, 16.0), (4.0, 10.0))
         _scatter_bushes(site, flank, rng, (a, b), 0.15, (0.0, 14.0))
     elif rng.random() < 0.6:  # a field, with a fence or a hedgerow now and then
         thing = objects.fence(rng, b - a - 0.2) if rng.random() < 0.4 else objects.hedge(rng, b - a - 0.4, 1.5)
         site.stand(thing, (a + b) / 2, flank.sign * (flank.line + 1.0), draped=True)
+
+
+def _bush_wall(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
+    """Bushes grown together along the road, higher than a car's roof."""
+    away = flank.front + rng.uniform(0.9, 2.0)
+    for s in np.arange(a + 0.8, b - 0.5, rng.uniform(1.0, 1.6)):
+        radius = rng.uniform(1.2, 2.4)
+        d = away + 0.6 * radius + rng.uniform(0.0, 0.8)
+        site.stand(objects.bush(rng, radius), s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi), soft=True)
+    hedge = objects.hedge(rng, b - a - 0.4, rng.uniform(2.0, 3.8))
+    site.stand(hedge, (a + b) / 2, flank.sign * (away + 1.6), draped=True)
 
 
 def close_view(site: Site, flank: Flank) -> None:

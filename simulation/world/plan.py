@@ -30,12 +30,12 @@ class District:
 
 
 DISTRICTS = (
-    District("city", 0.88, True, (3, 6), (0.0, 2.5), 0.3, 9.0, 0.55, 16.0, (1, 1, 2)),
-    District("residential", 0.8, False, (1, 3), (3.0, 7.0), 0.9, 7.0, 0.4, 40.0, (1,)),
-    District("garden suburb", 0.55, False, (1, 2), (5.0, 10.0), 0.85, 4.5, 0.3, 45.0, (1,)),
-    District("avenue", 0.75, True, (2, 5), (2.5, 7.0), 0.75, 7.0, 0.4, 28.0, (2,)),
-    District("works", 0.5, False, (2, 3), (4.0, 9.0), 0.8, 14.0, 0.35, 60.0, (1, 2)),
-    District("country", 0.12, False, (1, 2), (2.0, 7.0), 0.4, 5.0, 0.05, 150.0, (1,)),
+    District("city", 0.94, True, (3, 6), (0.0, 1.5), 0.6, 9.0, 0.6, 16.0, (1, 1, 2)),
+    District("residential", 0.88, False, (1, 3), (2.5, 6.0), 0.95, 6.0, 0.5, 40.0, (1,)),
+    District("garden suburb", 0.75, False, (1, 2), (3.5, 7.5), 0.95, 4.0, 0.38, 45.0, (1,)),
+    District("avenue", 0.9, True, (2, 5), (1.0, 4.5), 0.85, 7.0, 0.5, 28.0, (2,)),
+    District("works", 0.55, False, (2, 3), (4.0, 9.0), 0.9, 9.0, 0.4, 60.0, (1, 2)),
+    District("country", 0.2, False, (1, 2), (1.0, 4.0), 0.5, 5.0, 0.05, 150.0, (1,)),
 )
 _DISTRICT_SHARES = (0.14, 0.29, 0.2, 0.11, 0.1, 0.16)
 
@@ -150,15 +150,17 @@ def _district(name: str) -> District:
 
 
 def _draw_side(rng: np.random.Generator, district: District) -> Side:
-    country = district.name == "country"
+    country, town = district.name == "country", district.terraced
     return Side(
         parking_m=0.0 if country or rng.random() < 0.5 else rng.uniform(2.1, 2.6),
-        bays_marked=bool(rng.random() < 0.35),
-        verge_m=rng.uniform(1.2, 3.0) if country or rng.random() < 0.35 else 0.0,
-        sidewalk_m=(0.0 if rng.random() < 0.5 else rng.uniform(1.4, 2.4)) if country else rng.uniform(1.8, 4.0),
+        bays_marked=bool(rng.random() < 0.18),
+        verge_m=rng.uniform(1.2, 2.4) if country or rng.random() < 0.3 else 0.0,
+        sidewalk_m=(0.0 if rng.random() < 0.5 else rng.uniform(1.4, 2.4))
+        if country
+        else rng.uniform(1.8, 4.0 if town else 2.6),
         garden_m=rng.uniform(*district.garden_m),
         slope=rng.uniform(-0.03, 0.18) if country else rng.uniform(-0.01, 0.08),
-        gravel=bool(rng.random() < (0.3 if district.name in ("works", "avenue", "country") else 0.06)),
+        gravel=bool(rng.random() < (0.1 if district.name in ("works", "avenue", "country") else 0.02)),
     )
 
 

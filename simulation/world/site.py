@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
@@ -13,9 +13,10 @@ from simulation.scene import Body, Placed
 from simulation.shapes.catalogue import draw_model
 from simulation.shapes.mesh import Look, Mesh, surface
 from simulation.world.centreline import Centreline, turn
+from simulation.world.flank import Flank
 from simulation.world.footprints import Footprint, Footprints
 from simulation.world.layout import STRETCH_M, ZEBRA_M, Crossing, draw_layout
-from simulation.world.plan import DISTRICTS, Plan, Side, generator
+from simulation.world.plan import DISTRICTS, Plan, generator
 from simulation.world.relief import KERB_M
 
 EDGE_M = 90.0  # the ground ends this far from the centre line
@@ -38,39 +39,6 @@ class Trade(IntEnum):
     BRIDGE = 9
 
 
-@dataclass(frozen=True)
-class Flank:
-    """One side of the street as distances from the centre line (metres). ``sign``: +1 left, -1 right."""
-
-    sign: int
-    side: Side
-    road: float  # edge of the carriageway
-
-    @property
-    def kerb(self) -> float:
-        return self.road + self.side.parking_m
-
-    @property
-    def front(self) -> float:
-        """Where the pavement ends and gardens begin."""
-        return self.kerb + self.side.verge_m + self.side.sidewalk_m
-
-    @property
-    def line(self) -> float:
-        """Where houses begin."""
-        return self.front + self.side.garden_m
-
-    @property
-    def facing(self) -> float:
-        """Yaw of a house, whose front is its -y side, that looks at the street."""
-        return math.pi if self.sign < 0 else 0.0
-
-    @property
-    def travel(self) -> float:
-        """Yaw of a vehicle that drives on this side."""
-        return math.pi if self.sign > 0 else 0.0
-
-
 class Site:
     """Stretch ``number`` of a street, from ``number``·30 m on. The builders of this package fill it."""
 
@@ -86,7 +54,7 @@ class Site:
         self._crossings_near = [crossing for crossing in near if crossing is not None]
         self.parts: list[Mesh] = []
         self.things: list[Actor] = []
-        self._solids, self._houses, self._objects = Footprints(), Footprints(), 0
+        self._solids, self._plants, self._houses, self._objects = Footprints(), Footprints(), Footprints(), 0
 
     def rng(self, trade: Trade, sign: int = 0) -> np.random.Generator:
         """A generator of one trade on this stretch, on one side of the street."""
@@ -166,8 +134,7 @@ class Site:
             return False
         if self._solids.overlap(checked) or self._houses.overlap(crown):
             return False
-        if not soft:
-            self._solids.add(checked)
+        (self._plants if soft else self._solids).add(footprint.shrunk(0.3) if soft else checked)
         z = float(self.land_z(s, abs(d), flank)) if z is None else z
         pose = self._upright(s, d, yaw, z)
         self.parts.append(_moved(thing, pose, float(self.line.grade(s)) if draped else 0.0, yaw).owned(self._next()))
@@ -178,7 +145,9 @@ class Site:
         length, depth = size
         core = np.array([(x, y, 0.0) for x in (-length / 2, length / 2) for y in (0.0, depth)])
         footprint = self._footprint(core, s, d, yaw)
-        if self._solids.overlap(footprint) or self._houses.overlap(footprint.shrunk(0.97)):
+        if any(taken.overlap(footprint) for taken in (self._solids, self._plants)):
+            return False
+        if self._houses.overlap(footprint.shrunk(0.97)):
             return False
         porch = core + np.array([[[0.0, -1.3, 0.0]], [[0.0, 0.5, 0.0]]])
         self._houses.add(self._footprint(porch.reshape(-1, 3), s, d, yaw)._replace(half_length=length / 2 - 0.01))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
+from simulation.shapes import objects
 from simulation.shapes.materials import Material
-from simulation.shapes.mesh import Look, Mesh, box, frustum, join
+from simulation.shapes.mesh import Look, Mesh, frustum
 from simulation.world.relief import KERB_M
 from simulation.world.site import Site, Trade
 
-_RED, _WHITE = Look(99, Material.RETRO, (0.8, 0.12, 0.08)), Look(99, Material.RETRO, (0.9, 0.9, 0.88))
 _SPOIL = Look(99, Material.GRAVEL, (0.42, 0.34, 0.25))
 
 
@@ -26,36 +24,17 @@ def set_up_works(site: Site) -> None:
     z, inner = (0.0 if on_strip else KERB_M), near
     middle = works.sign * (near + far) / 2
     for s in np.arange(works.from_s + 0.7, works.to_s - 0.6, 1.4):
-        site.stand(_barrier(1.3), s, works.sign * (near + 0.2), z=z, inner_m=inner)
+        site.stand(objects.barrier(1.3), s, works.sign * (near + 0.2), z=z, inner_m=inner)
     for s in (works.from_s, works.to_s):
-        site.stand(_barrier(far - near - 0.5), s, middle, yaw=np.pi / 2, z=z, inner_m=inner)
+        site.stand(objects.barrier(far - near - 0.5), s, middle, yaw=np.pi / 2, z=z, inner_m=inner)
     heap = rng.uniform(1.2, 2.5)
     s = works.from_s + 0.3 * (works.to_s - works.from_s)
     site.stand(_heap(heap, min(far - near - 0.9, 1.4)), s, middle, z=z, inner_m=inner)
     site.stand(_container(far - near - 0.7), works.to_s - 3.0, middle, z=z, inner_m=inner)
     for k in range(int(rng.integers(3, 6))):  # cones lead up to it
-        site.stand(_cone(), works.from_s - 0.8 - 1.5 * k, works.sign * (near + 0.3 + 0.12 * k), z=z, inner_m=inner)
-
-
-def _barrier(length: float) -> Mesh:
-    """A red and white board on two feet, 1 m high."""
-    count = max(2, round(length / 0.25))
-    edge = np.linspace(-length / 2, length / 2, count + 1)
-    boards = [
-        box((b - a, 0.03, 0.25), ((a + b) / 2, 0.0, 0.87), (_RED, _WHITE)[k % 2])
-        for k, (a, b) in enumerate(pairwise(edge))
-    ]
-    steel = Look(99, Material.METAL, (0.4, 0.4, 0.4))
-    feet = [box((0.05, 0.3, 0.06), (x, 0.0, 0.03), steel) for x in (edge[0] + 0.15, edge[-1] - 0.15)]
-    posts = [box((0.04, 0.04, 0.75), (x, 0.0, 0.375), steel) for x in (edge[0] + 0.15, edge[-1] - 0.15)]
-    return join([*boards, *feet, *posts])
-
-
-def _cone() -> Mesh:
-    """A traffic cone, 75 cm high."""
-    wide, middle, top = (-0.16, 0.16) * 2, (-0.09, 0.09) * 2, (-0.03, 0.03) * 2
-    foot = box((0.4, 0.4, 0.04), (0, 0, 0.02), _RED)
-    return join([foot, frustum(wide, middle, (0.04, 0.4), _RED), frustum(middle, top, (0.4, 0.75), _WHITE)])
+        site.stand(
+            objects.cone(), works.from_s - 0.8 - 1.5 * k, works.sign * (near + 0.3 + 0.12 * k), z=z, inner_m=inner
+        )
 
 
 def _heap(length: float, width: float) -> Mesh:
