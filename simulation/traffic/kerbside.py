@@ -19,7 +19,7 @@ from simulation.traffic.users import User, draw_user
 from simulation.world.layout import STRETCH_M, Bay
 
 _BAY_M = 6.0
-_LOADS = 0.09  # chance per stretch that somebody stands in the lane to load
+_LOADS = 0.14  # chance per stretch that somebody stands in the lane to load
 _PACE_MPS = 1.3  # of who walks to a car
 
 
@@ -82,16 +82,18 @@ def attend(stage: Stage, car: User) -> None:
 def load(stage: Stage, number: int) -> None:
     """A van or truck that stands in the lane for a while."""
     plan, rng = stage.plan, stage.rng(28, number)
-    draw, direction, s = rng.random(), 1 if rng.random() < 0.6 else -1, (number + rng.uniform(0.2, 0.8)) * STRETCH_M
+    draw, direction, s = rng.random(), 1 if rng.random() < 0.2 else -1, (number + rng.uniform(0.2, 0.8)) * STRETCH_M
     if draw > _LOADS * stage.settings.vehicles or plan.lanes > 1 or plan.island_m or plan.district == "country":
         return
     if abs(s - stage.ego.s) < 40.0 or any(abs(s - j.crossing.s) < 45.0 for j in stage.junctions.values()):
         return
     d = -direction * max(plan.half_road_m - 1.35, plan.lane_d(0))
     path = Path(s, d, 0.0 if direction > 0 else math.pi)
-    user = draw_user(stage.number(), "driver", "van" if rng.random() < 0.8 else "truck", path, 0.0, 8.0, rng)
+    user = draw_user(
+        stage.number(), "driver", "van" if rng.random() < 0.8 else "truck", path, 0.0, 0.9 * stage.limit_mps, rng
+    )
     if stage.fits(user, 10.0):
-        user.halted_until_s = stage.t_s + rng.uniform(10.0, 28.0)
+        user.halted_until_s = stage.t_s + rng.uniform(8.0, 24.0)
         user.indicating = "right"
         stage.users.append(user)
         stage.log.begin("vehicle halts in lane", user.track_id, stage.t_s)
@@ -100,7 +102,7 @@ def load(stage: Stage, number: int) -> None:
 def call_bus(stage: Stage, number: int) -> None:
     """A bus that stands at its stop."""
     stop, rng = stage.layouts[number].bus_stop, stage.rng(30, number)
-    if stop is None or rng.random() > 0.6 * min(1.0, stage.settings.vehicles):
+    if stop is None or rng.random() > 0.8 * min(1.0, stage.settings.vehicles):
         return
     lane, direction = stage.plan.lanes - 1, -stop.sign
     path = Path(stop.s, -direction * stage.plan.lane_d(lane), 0.0 if direction > 0 else math.pi)

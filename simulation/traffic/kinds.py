@@ -12,10 +12,10 @@ from simulation.traffic.stage import Stage
 # Shares. Heavy vehicles and two-wheelers are more frequent than in KITTI's recordings, where ten short drives would
 # have none of them.
 MAIN: dict[Kind, float] = {
-    "car": 0.71, "van": 0.09, "truck": 0.04, "bus": 0.03, "motorcyclist": 0.06, "cyclist": 0.07,
+    "car": 0.65, "van": 0.08, "truck": 0.035, "bus": 0.035, "motorcyclist": 0.08, "cyclist": 0.12,
 }  # fmt: skip
-SIDE: dict[Kind, float] = {"car": 0.76, "van": 0.07, "motorcyclist": 0.05, "cyclist": 0.12}
-CYCLISTS = 0.08  # of those who come along a lane, if nothing is set otherwise
+SIDE: dict[Kind, float] = {"car": 0.68, "van": 0.06, "motorcyclist": 0.08, "cyclist": 0.18}
+CYCLISTS = 0.13  # of those who come along a lane, if nothing is set otherwise
 
 
 def draw_kind(stage: Stage, shares: Mapping[Kind, float], rng: np.random.Generator) -> Kind | None:

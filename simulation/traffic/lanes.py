@@ -12,10 +12,12 @@ from simulation.traffic.stage import Stage
 from simulation.traffic.users import User, draw_user
 from simulation.world.layout import AHEAD_M, BEHIND_M
 
-_SPACING = 0.9  # times the plan's
+_SPACING = 1.1  # times the plan's
 _FILLED = 0.6  # of the places along a lane at the start
+_SLOW = ("cyclist", "truck", "bus")
+_SPARED = 0.6  # share of those that the ego vehicle does not get ahead of itself where it could not pass
 _TOWS = 0.04  # share of cars with a trailer
-_RIDERS = 0.06  # share of places at the start that somebody has who would not have come otherwise
+_RIDERS = 0.1  # share of places at the start that somebody has who would not have come otherwise
 
 
 class Lanes:
@@ -67,6 +69,8 @@ class Lanes:
         stage, plan, number = self._stage, self._stage.plan, self._stage.number()
         rng = stage.rng(23, number)
         kind = draw_kind(stage, MAIN, rng)
+        if kind in _SLOW and direction > 0 and plan.lanes == 1 and rng.random() < _SPARED:
+            return False
         if kind is None or (kind in ("cyclist", "bus", "truck") and lane != plan.lanes - 1):
             return False
         if kind == "cyclist":
@@ -74,7 +78,7 @@ class Lanes:
                 return False
             want, d = rng.uniform(3.6, 5.6), stage.cycling_d(-direction)
         else:
-            low, high = {None: (0.82, 1.08), True: (0.65, 0.85), False: (1.0, 1.15)}[slower]
+            low, high = {None: (0.82, 1.08), True: (0.8, 1.0), False: (1.0, 1.15)}[slower]
             want = stage.limit_mps * rng.uniform(low, high) * (0.88 if kind in ("truck", "bus") else 1.0)
             d = -direction * plan.lane_d(lane)
         path = Path(s, d, 0.0 if direction > 0 else math.pi)

@@ -147,7 +147,9 @@ def _bumps(users, i, s, d, yaw, skin):  # pragma: no cover - compiled
             s, d, yaw, me[HALF_LENGTH] + skin, me[HALF_WIDTH] + skin,
             other[S], other[D], other[YAW], other[HALF_LENGTH], other[HALF_WIDTH],
         ):  # fmt: skip
-            return True
+            on_foot = me[WALKER] > 0.0 and other[WALKER] > 0.0  # who has slipped past somebody gets clear again
+            if not on_foot or np.hypot(other[S] - s, other[D] - d) < np.hypot(other[S] - me[S], other[D] - me[D]):
+                return True
     return False
 
 

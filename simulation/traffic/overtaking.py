@@ -10,7 +10,7 @@ from simulation.traffic.users import Deed, User
 from simulation.world.layout import AHEAD_M, BEHIND_M
 
 _STAND_OFF_M = 10.0  # room to swerve out from behind who stands
-_BACK = 0.02  # chance that somebody on the inner lane thinks of keeping right, each time
+_BACK = 0.01, 0.12  # chance that somebody on the inner lane thinks of keeping right, and where it is seen
 
 
 def is_slow(stage: Stage, user: User) -> bool:
@@ -33,14 +33,10 @@ def consider(stage: Stage, user: User) -> None:
     leader, plan = user.leader, stage.plan
     if user.kind in ("cyclist", "truck", "bus") or user.trailer is not None:
         return
-    if (
-        plan.lanes > 1
-        and user.lane == 0
-        and user.role == "driver"
-        and stage.rng(5, user.number, stage.tick).random() < _BACK
-    ):
-        _change_lane(stage, user, 1)
-        return
+    if plan.lanes > 1 and user.lane == 0 and user.role == "driver":
+        chance = _BACK[stage.is_seen(user.s)]
+        if stage.rng(5, user.number, stage.tick).random() < chance and _change_lane(stage, user, 1):
+            return
     if leader is None or leader.role == "walker" or leader.along_street != user.along_street:
         return
     if user.leader_gap_m > 8.0 + 2.0 * user.speed_mps:
@@ -52,12 +48,13 @@ def consider(stage: Stage, user: User) -> None:
         _overtake(stage, user, leader)
 
 
-def _change_lane(stage: Stage, user: User, lane: int) -> None:
+def _change_lane(stage: Stage, user: User, lane: int) -> bool:
+    """Whether there was room for it."""
     direction, speed = user.along_street, user.speed_mps
     lane_d = -direction * stage.plan.lane_d(lane)
     length = max(14.0, 2.8 * speed)
     if user.movement is not None or user.leader_gap_m < 9.0 or stage.to_next_line_m(user) < length + 8.0:
-        return
+        return False
     for other in stage.drivers():
         if other is user or other.group == user.group or abs(other.d - lane_d) > 1.3 + 0.5 * other.width_m:
             continue
@@ -65,10 +62,11 @@ def _change_lane(stage: Stage, user: User, lane: int) -> None:
         gap = abs(ahead) - 0.5 * (other.length_m + user.length_m)
         closing = (speed - other.speed_mps) if ahead > 0 else (other.speed_mps - speed)
         if gap < 5.0 + 0.6 * speed + 4.0 * max(0.0, closing):
-            return
+            return False
     left = direction * (lane_d - user.d)
     _go(user, "vehicle changes lane", (*swerve(length, left),), "left" if left > 0 else "right")
     user.lane = lane
+    return True
 
 
 def _overtake(stage: Stage, user: User, leader: User) -> None:
@@ -126,7 +124,7 @@ def _is_free(stage: Stage, user: User, leader: User, total_m: float, seconds: fl
         elif other.along_street == direction:
             if ahead > beyond and ahead - other.length_m + 0.7 * seconds * other.speed_mps < total_m + user.length_m:
                 return False
-        elif -10.0 < ahead < total_m + max(other.speed_mps, 4.0) * seconds + 20.0 and abs(other.d) < 15.0:
+        elif -10.0 < ahead < total_m + max(other.speed_mps, 4.0) * seconds + 6.0 and abs(other.d) < 15.0:
             return False
     return True
 

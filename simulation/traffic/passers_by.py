@@ -17,7 +17,7 @@ _SPACING_M = {
     "city": 22.0, "avenue": 45.0, "residential": 130.0, "garden suburb": 150.0, "works": 160.0, "country": math.inf,
 }  # fmt: skip
 _AT_ZEBRA = {"city": 3.0, "avenue": 2.5}  # people who want to cross there; elsewhere fewer
-_TALK = 0.35  # share of places where two walk towards each other
+_TALK = 0.5  # share of places where two walk towards each other
 
 
 class PassersBy:
@@ -51,7 +51,7 @@ class PassersBy:
                     walk(stage, side, heading, s - 1.7 * k, rng, pace)
                 if direction_on(stage, side, -heading) != heading and rng.random() < _TALK:
                     apart = 2.2 * stage.until_met_s(s, rng.uniform(15.0, 40.0))
-                    walk(stage, side, -heading, s + heading * min(max(apart, 6.0), 40.0), rng, pace)
+                    walk(stage, side, -heading, s + heading * min(max(apart, 6.0), 60.0), rng, pace)
         self._places = max(self._places, edge)
 
     def gather(self, layout: Layout) -> None:

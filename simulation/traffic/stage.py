@@ -102,7 +102,12 @@ class Stage:
 
     def until_met_s(self, s: float, before_m: float) -> float:
         """In about so many seconds the ego vehicle is ``before_m`` before the place ``s``, as traffic mostly flows."""
-        return max(0.0, s - before_m - self.ego.s) / (0.75 * self.limit_mps)
+        return max(0.0, s - before_m - self.ego.s) / (0.65 * self.limit_mps)
+
+    def is_seen(self, s: float) -> bool:
+        """Whether the place ``s`` is where the ego vehicle's cameras see best. Drives are short: what could be done
+        anywhere is mostly done there."""
+        return 5.0 < s - self.ego.s < 60.0
 
     def drivers(self) -> Iterator[User]:
         """Everybody on wheels who is not parked."""
