@@ -41,32 +41,33 @@ class Surface(NamedTuple):
 
 
 SURFACES: dict[Material, Surface] = {
-    Material.ASPHALT: Surface(0.260, 0.020, 0.040, gloss=0.005, patches=0.045),
+    Material.ASPHALT: Surface(0.245, 0.020, 0.042, gloss=0.005, patches=0.055),
     Material.PAINT_MARK: Surface(0.40, 0.080, 0.090, gloss=0.03, patches=0.050),
     Material.PAVING: Surface(0.318, 0.025, 0.040, gloss=0.005, patches=0.020),
-    Material.GRASS: Surface(0.39, 0.020, 0.052, rough_m=0.030, patches=0.020),
+    Material.GRASS: Surface(0.375, 0.020, 0.052, rough_m=0.030, patches=0.020),
     Material.PLASTER: Surface(0.49, 0.120, 0.055, gloss=0.02, rough_m=0.008, patches=0.030),
     Material.BRICK: Surface(0.42, 0.080, 0.060, gloss=0.02, rough_m=0.010, patches=0.030),
     Material.ROOF: Surface(0.33, 0.060, 0.070, gloss=0.05, rough_m=0.015),
-    Material.WOOD: Surface(0.36, 0.080, 0.090, gloss=0.03, rough_m=0.010),
+    Material.WOOD: Surface(0.345, 0.080, 0.090, gloss=0.03, rough_m=0.010),
     Material.FOLIAGE: Surface(0.375, 0.035, 0.092, rough_m=0.020),
-    Material.BARK: Surface(0.39, 0.060, 0.120, rough_m=0.012),
-    Material.METAL: Surface(0.27, 0.190, 0.110, gloss=0.10, mirror=0.15),
-    Material.RETRO: Surface(0.60, 0.350, 0.150),
-    Material.CAR_PAINT: Surface(0.16, 0.260, 0.070, gloss=0.10, mirror=0.17),
+    Material.BARK: Surface(0.365, 0.060, 0.120, rough_m=0.012),
+    Material.METAL: Surface(0.31, 0.180, 0.110, gloss=0.10, mirror=0.10),
+    Material.RETRO: Surface(0.50, 0.220, 0.150),
+    Material.CAR_PAINT: Surface(0.15, 0.260, 0.070, gloss=0.10, mirror=0.17),
     Material.GLASS: Surface(0.03, 0.020, 0.050, gloss=0.10, mirror=0.90, clear=0.45),
     Material.RUBBER: Surface(0.06, 0.030, 0.040, mirror=0.05),
-    Material.CLOTH: Surface(0.38, 0.130, 0.090, rough_m=0.010),
+    Material.CLOTH: Surface(0.36, 0.150, 0.100, rough_m=0.010),
     Material.SKIN: Surface(0.40, 0.040, 0.060),
-    Material.GRAVEL: Surface(0.32, 0.040, 0.060, gloss=0.03, rough_m=0.015, patches=0.040),
+    Material.GRAVEL: Surface(0.285, 0.030, 0.060, gloss=0.02, rough_m=0.015, patches=0.040),
     Material.PARKING: Surface(0.310, 0.030, 0.042, gloss=0.01, patches=0.030),
     Material.LAMP: Surface(0.55, 0.300, 0.200, gloss=0.05, mirror=0.20, clear=0.05),
 }
 _TABLE = np.array([SURFACES[m] for m in Material])
+_RETRO = int(Material.RETRO)
 GLOSS, MIRROR, CLEAR, PATCHES = (_TABLE[:, k].copy() for k in (3, 4, 5, 7))
 
 PIVOT = 0.36  # remission at which the lasers' curves are compared
-_STRAY_SHARE = 0.1  # pulses differ by so much in what part of a skin they take to mirror them away
+_STRAY_SHARE = 0.2  # pulses differ by so much in what part of a skin they take to mirror them away
 _LOST = 2e-4  # share of pulses lost anywhere, for no reason
 _PANE = 0.8  # share of the light that one way through a pane leaves
 _NEAR_M = 30.0  # nearer than this the receiver is made less sensitive, or it would see every mote
@@ -84,6 +85,7 @@ class Conditions(NamedTuple):
     resolution_m: float
     noise_m: float
     fade_per_m2: float
+    gain: float
     weakest: float
     remission_step: float
     remission_max: float
@@ -140,9 +142,10 @@ def _echoes(ranges, materials, skin, curve, table, c, luck, noise):  # pragma: n
         range_m, reading, power = ranges[i], 0.0, 0.0
         if c.min_m <= range_m < c.max_m:
             reading, power = _surface(table[materials[i]], i, skin, curve, c, range_m, luck, noise)
+            reading *= 1.0 if materials[i] == _RETRO else c.gain
         air_m, air_power = _air(c, luck[i, 2], luck[i, 3], luck[i, 4])
         if air_m < range_m and air_power > power and _noticed(air_power, air_m, c, luck[i, 5]):
-            source[i], range_m, reading = AIR, air_m, 0.04 * luck[i, 0]
+            source[i], range_m, reading = AIR, air_m, 0.04 * luck[i, 0] * c.gain
         elif _noticed(power, range_m, c, luck[i, 5]):
             source[i] = SURFACE
             range_m += c.noise_m * noise[i, 1] + c.grain * table[materials[i], 6] * noise[i, 2]

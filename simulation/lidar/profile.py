@@ -52,11 +52,16 @@ class RangeLimits(_Part):
 
 
 class RemissionScale(_Part):
-    """Remissions are whole multiples of ``step`` up to ``max`` and read ``fade_per_m2`` · range² too low."""
+    """Remissions are whole multiples of ``step`` up to ``max`` and read ``fade_per_m2`` · range² too low.
+
+    ``gain``: times the reading of KITTI's scanner. Sensors whose makers calibrate them to reflectivity give all that is
+    not a retroreflector the lower part of the scale; those are read in full.
+    """
 
     step: Positive
     max: Share
     fade_per_m2: Annotated[float, msgspec.Meta(ge=0.0)]
+    gain: Positive = 1.0
 
 
 class FittingProjection(_Part):

@@ -34,9 +34,9 @@ class Scan:
     """What one turn measured, ring by ring from the top, each ring counter-clockwise from straight ahead.
 
     ``points`` float32 [N,4]: x y z (metres, LiDAR frame) and remission 0..1; ``labels`` uint32 [N]: SemanticKITTI,
-    instance in the upper 16 bits; ``object_ids`` int64 [N]: which object of the street each point lies on;
-    ``triangle`` int64 [N]: an index into ``Scene.attribute``; ``dt_s`` float32 [N]: when its pulse was sent, in
-    seconds after the moment.
+    instance in the upper 16 bits, true at any range (its annotators stopped at 50 m); ``object_ids`` int64 [N]: which
+    object of the street each point lies on; ``triangle`` int64 [N]: an index into ``Scene.attribute``; ``dt_s`` float32
+    [N]: when its pulse was sent, in seconds after the moment.
 
     Echoes of air have label 1 (outlier); points between two surfaces and those of the own vehicle have 0 (unlabelled),
     as in SemanticKITTI; object and triangle are -1 for all of them.
@@ -70,6 +70,7 @@ def _conditions(weather: Weather, settings: LidarSettings, profile: Profile) -> 
         resolution_m=profile.range.resolution_m,
         noise_m=settings.noise * profile.range.noise_m,
         fade_per_m2=profile.remission.fade_per_m2,
+        gain=profile.remission.gain,
         weakest=profile.weakest_return,
         remission_step=profile.remission.step,
         remission_max=profile.remission.max,
