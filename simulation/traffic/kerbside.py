@@ -26,11 +26,13 @@ _PACE_MPS = 1.3  # of who walks to a car
 def fill_bays(stage: Stage, number: int) -> None:
     """Free bays are wanted by who comes, or have a car in which somebody is about to drive away or to get out."""
     bays = {(round(b.s, 3), b.d > 0): b for b in stage.layouts[number].free_bays}
+    spent: set[Bay] = set()
     for bay in bays.values():
         direction = 1 if bay.d < 0 else -1
         front = bays.get((round(bay.s + direction * _BAY_M, 3), bay.d > 0))
-        if front is None:
+        if front is None or bay in spent or front in spent:
             continue
+        spent |= {bay, front}
         rng = stage.rng(27, number, round(10 * bay.s), direction)
         if rng.random() < 0.4 or not stage.settings.vehicles:
             stage.pairs.append(BayPair(direction, bay, front, wanted=bool(stage.settings.vehicles)))

@@ -66,8 +66,8 @@ class PassersBy:
             side = 1 if rng.random() < 0.5 else -1
             if stage.side(side).sidewalk_m:
                 heading = direction_on(stage, side, 1)
-                apart = 1.3 * stage.until_met_s(crossing.s, rng.uniform(20.0, 60.0))
-                user = walk(stage, side, heading, crossing.zebra_s - heading * min(max(apart, 3.0), 45.0), rng)
+                apart = 1.3 * stage.until_met_s(crossing.s, rng.uniform(10.0, 40.0))
+                user = walk(stage, side, heading, crossing.zebra_s - heading * min(max(apart, 3.0), 60.0), rng)
                 if user is not None:
                     user.wish_m = 0.0
 

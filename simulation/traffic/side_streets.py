@@ -12,7 +12,8 @@ from simulation.traffic.stage import Stage
 from simulation.traffic.users import draw_user
 from simulation.world.layout import AHEAD_M, BEHIND_M, SIDE_REACH_M
 
-_PAUSE_S = 15.0  # between two who come along one arm
+_PAUSE_S = 20.0, 7.0  # between two who come along one arm, and where they are seen
+_TURN = 0.8  # share of those who do not go straight on
 _RIDE_S = 8.0  # from where they appear to the crossing
 
 
@@ -28,7 +29,7 @@ class SideStreets:
         stage = self._stage
         for arm in junction.crossing.arms:
             rng = stage.rng(26, junction.number, arm)
-            meets = stage.until_met_s(junction.crossing.s, rng.uniform(15.0, 70.0))
+            meets = stage.until_met_s(junction.crossing.s, rng.uniform(20.0, 50.0))
             self._due_s[junction.number, arm] = stage.t_s + max(rng.uniform(0.0, 4.0), meets - _RIDE_S)
 
     def forget(self, number: int) -> None:
@@ -43,9 +44,10 @@ class SideStreets:
             if not rate or not -BEHIND_M + 10.0 < junction.crossing.s - stage.ego.s < AHEAD_M - 10.0:
                 continue
             for arm in junction.crossing.arms:
+                coming = 20.0 < junction.crossing.s - stage.ego.s < 120.0
                 if stage.t_s >= self._due_s[junction.number, arm]:
                     rng = stage.rng(24, junction.number, arm, stage.tick)
-                    self._due_s[junction.number, arm] = stage.t_s + 3.0 + rng.exponential(_PAUSE_S / rate)
+                    self._due_s[junction.number, arm] = stage.t_s + 3.0 + rng.exponential(_PAUSE_S[coming] / rate)
                     self._enter(junction, -arm)
 
     def _enter(self, junction: Junction, direction: int) -> None:
@@ -63,4 +65,7 @@ class SideStreets:
         if stage.fits(user, 12.0):
             stage.users.append(user)
             ways = junction.ways("side", direction, 0)
-            drivers.approach(stage, user, junction, ways[int(rng.integers(len(ways)))])
+            straight = ways[0].turn == "" and rng.random() > _TURN
+            turns = [way for way in ways if way.turn]
+            way = ways[0] if straight else turns[int(rng.integers(len(turns)))]
+            drivers.approach(stage, user, junction, way)
