@@ -155,22 +155,20 @@ class Scene:
 
         ``dt_s`` ([N] or a number): when each ray is sent, in seconds after the scene's moment.
         """
-        starts, directions, dt = self._rays(origins, directions, dt_s)
-        range_m, triangle, normal = self.standing.cast(np.hstack([starts, directions]))
-        for k, near, local in self._near_bodies(starts, directions, dt, range_m):
+        rays, dt = self._rays(origins, directions, dt_s)
+        range_m, triangle, normal = self.standing.cast(rays)
+        for k, near, local in self._near_bodies(rays, dt, range_m):
             own = self.placed[k].body.solid.cast(local)
             _nearer(*own, near, dt, self._motions[k], self._first[k], range_m, triangle, normal)
-        _face(normal, directions)
+        _face(normal, rays)
         return Hits(range_m, triangle, normal)
 
     def blocked(self, origins: np.ndarray, reaches: np.ndarray, dt_s: np.ndarray | float = 0.0) -> np.ndarray:
         """Whether anything lies between ``origins`` and ``origins`` + ``reaches`` (both [N,3]): bool [N]."""
-        starts, reaches, dt = self._rays(origins, reaches, dt_s)
-        blocked = self.standing.blocked(np.hstack([starts, reaches]))
-        length = np.linalg.norm(reaches, axis=1)
-        directions = reaches / np.maximum(length, 1e-9)[:, None]
-        length[blocked] = 0.0  # settled already
-        for k, near, local in self._near_bodies(starts, directions, dt, length):
+        rays, dt = self._rays(origins, reaches, dt_s)
+        blocked = self.standing.blocked(rays)
+        length = _unit(rays, blocked) if self.placed else None
+        for k, near, local in self._near_bodies(rays, dt, length):
             local[:, 3:] *= length[near, None]
             blocked[near] |= self.placed[k].body.solid.blocked(local)
         return blocked
@@ -183,33 +181,32 @@ class Scene:
         which[triangle < 0] = -1
         for k in np.unique(which[which >= 0]):
             on = np.flatnonzero(which == k)
-            starts, times = local[on] - self.standing.origin, np.asarray(dt_s, np.float32)[on]
-            everywhere = np.arange(len(on))
-            local[on] = _into(
-                starts.astype(np.float32), np.zeros_like(starts, np.float32), times, self._motions[k], everywhere
-            )[:, :3]
+            rays, times = np.zeros((len(on), 6), np.float32), np.ascontiguousarray(dt_s[on], np.float32)
+            rays[:, :3] = local[on] - self.standing.origin
+            local[on] = _into(rays, times, self._motions[k], np.arange(len(on)))[:, :3]
         return local
 
     def _near_bodies(
-        self, starts: np.ndarray, directions: np.ndarray, dt_s: np.ndarray, reach: np.ndarray
+        self, rays: np.ndarray, dt_s: np.ndarray, reach: np.ndarray
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Bodies that rays may meet before they have gone as far as ``reach`` [N]: index into ``placed``, which rays
         int64 [K], and those rays float32 [K,6] in the body's frame as it is when each is sent."""
         if not self.placed:
             return
-        ray, body = near_bodies(starts, directions, dt_s, self._balls, reach)
+        ray, body = near_bodies(rays, dt_s, self._balls, reach)
         order = np.argsort(body, kind="stable")
         ends = np.cumsum(np.bincount(body, minlength=len(self.placed)))
         for k, near in enumerate(np.split(ray[order], ends[:-1])):
             if len(near):
-                yield k, near, _into(starts, directions, dt_s, self._motions[k], near)
+                yield k, near, _into(rays, dt_s, self._motions[k], near)
 
     def _rays(
         self, origins: np.ndarray, directions: np.ndarray, dt_s: np.ndarray | float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        n = len(directions)
-        starts = np.broadcast_to((origins - self.standing.origin).astype(np.float32), (n, 3))
-        return starts, directions.astype(np.float32), np.broadcast_to(np.asarray(dt_s, np.float32), n)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rays float32 [N,6], starts relative to ``standing.origin``, and the time of each, float32 [N]."""
+        rays = np.empty((len(directions), 6), np.float32)
+        rays[:, :3], rays[:, 3:] = origins - self.standing.origin, directions
+        return rays, np.array(np.broadcast_to(dt_s, len(rays)), np.float32)
 
     @cached_property
     def _balls(self) -> np.ndarray:
@@ -235,22 +232,37 @@ class Scene:
 
 
 @numba.njit(cache=True)
-def _into(starts, directions, dt_s, motion, near):  # pragma: no cover - compiled
-    """The rays ``near`` [K] of N, float32 [K,6], in a body's frame as it is when each is sent."""
-    rays = np.empty((len(near), 6), np.float32)
-    for k, n in enumerate(near):
+def _unit(rays, settled):  # pragma: no cover - compiled
+    """Make the directions of ``rays`` [N,6] unit vectors, in place, and return what their lengths were: float32 [N];
+    0 where ``settled`` bool [N]."""
+    lengths = np.zeros(len(rays), np.float32)
+    for n in range(len(rays)):
+        length = np.sqrt(rays[n, 3] * rays[n, 3] + rays[n, 4] * rays[n, 4] + rays[n, 5] * rays[n, 5])
+        for axis in range(3, 6):
+            rays[n, axis] /= max(length, np.float32(1e-9))
+        if not settled[n]:
+            lengths[n] = length
+    return lengths
+
+
+@numba.njit(cache=True)
+def _into(rays, dt_s, motion, near):  # pragma: no cover - compiled
+    """The rays ``near`` [K] of ``rays`` [N,6]: float32 [K,6], in a body's frame as it is when each is sent."""
+    out = np.empty((len(near), 6), np.float32)
+    for k in range(len(near)):
+        n = near[k]
         angle = motion[15] * dt_s[n]
         c, s = np.cos(angle), np.sin(angle)
-        x = starts[n, 0] - motion[9] - dt_s[n] * motion[12]
-        y = starts[n, 1] - motion[10] - dt_s[n] * motion[13]
-        z = starts[n, 2] - motion[11] - dt_s[n] * motion[14]
-        u, v, w = directions[n, 0], directions[n, 1], directions[n, 2]
+        x = rays[n, 0] - motion[9] - dt_s[n] * motion[12]
+        y = rays[n, 1] - motion[10] - dt_s[n] * motion[13]
+        z = rays[n, 2] - motion[11] - dt_s[n] * motion[14]
+        u, v, w = rays[n, 3], rays[n, 4], rays[n, 5]
         x, y, u, v = c * x + s * y, c * y - s * x, c * u + s * v, c * v - s * u
         for axis in range(3):
             a, b, d = motion[axis], motion[3 + axis], motion[6 + axis]
-            rays[k, axis] = a * x + b * y + d * z
-            rays[k, 3 + axis] = a * u + b * v + d * w
-    return rays
+            out[k, axis] = a * x + b * y + d * z
+            out[k, 3 + axis] = a * u + b * v + d * w
+    return out
 
 
 @numba.njit(cache=True)
@@ -258,26 +270,26 @@ def _nearer(
     own_range, own_triangle, own_normal, near, dt_s, motion, first, range_m, triangle, normal
 ):  # pragma: no cover - compiled
     """Put a body's hits, of the rays ``near`` [K], where they are nearer than what is known, in place."""
-    for k, n in enumerate(near):
+    for k in range(len(near)):
+        n = near[k]
         if not own_range[k] < range_m[n]:
             continue
         range_m[n], triangle[n] = own_range[k], own_triangle[k] + first
-        turned = np.empty(3)
-        for axis in range(3):
-            row = motion[3 * axis : 3 * axis + 3]
-            turned[axis] = row[0] * own_normal[k, 0] + row[1] * own_normal[k, 1] + row[2] * own_normal[k, 2]
+        u, v, w = own_normal[k, 0], own_normal[k, 1], own_normal[k, 2]
+        x = motion[0] * u + motion[1] * v + motion[2] * w
+        y = motion[3] * u + motion[4] * v + motion[5] * w
+        z = motion[6] * u + motion[7] * v + motion[8] * w
         c, s = np.cos(motion[15] * dt_s[n]), np.sin(motion[15] * dt_s[n])
-        normal[n, 0], normal[n, 1] = c * turned[0] - s * turned[1], s * turned[0] + c * turned[1]
-        normal[n, 2] = turned[2]
+        normal[n, 0], normal[n, 1], normal[n, 2] = c * x - s * y, s * x + c * y, z
 
 
 @numba.njit(cache=True)
-def _face(normal, directions):  # pragma: no cover - compiled
-    """Make normals [N,3] unit vectors that look against ``directions`` [N,3], in place."""
+def _face(normal, rays):  # pragma: no cover - compiled
+    """Make normals [N,3] unit vectors that look against ``rays`` [N,6], in place."""
     for n in range(len(normal)):
         x, y, z = normal[n, 0], normal[n, 1], normal[n, 2]
         length = np.sqrt(x * x + y * y + z * z)
         scale = 1.0 / length if length > 1e-12 else 0.0
-        if x * directions[n, 0] + y * directions[n, 1] + z * directions[n, 2] > 0:
+        if x * rays[n, 3] + y * rays[n, 4] + z * rays[n, 5] > 0:
             scale = -scale
         normal[n, 0], normal[n, 1], normal[n, 2] = x * scale, y * scale, z * scale

@@ -34,7 +34,7 @@ def motion_px(
     for k, placed in enumerate(scene.placed):
         change = placed.pose_at(time_s / 2) @ np.linalg.inv(placed.pose_at(-time_s / 2))
         drift[k] = change[:3] - np.eye(4)[:3]
-    which = scene.which(hits.triangle) if scene.placed else np.full(len(points), -1)
+    which = scene.which(hits.triangle) if scene.placed else np.zeros(len(points), np.int64)
     return _motion(points, which, hits.triangle >= 0, drift, np.linalg.inv(before), np.linalg.inv(after))
 
 
@@ -44,11 +44,10 @@ def _motion(points, which, seen, drift, before, after):  # pragma: no cover - co
     for n in range(len(points)):
         if not seen[n]:
             continue
-        x, y, z = points[n]
-        d = drift[which[n]]
-        dx = d[0, 0] * x + d[0, 1] * y + d[0, 2] * z + d[0, 3]
-        dy = d[1, 0] * x + d[1, 1] * y + d[1, 2] * z + d[1, 3]
-        dz = d[2, 0] * x + d[2, 1] * y + d[2, 2] * z + d[2, 3]
+        x, y, z, k = points[n, 0], points[n, 1], points[n, 2], which[n]
+        dx = drift[k, 0, 0] * x + drift[k, 0, 1] * y + drift[k, 0, 2] * z + drift[k, 0, 3]
+        dy = drift[k, 1, 0] * x + drift[k, 1, 1] * y + drift[k, 1, 2] * z + drift[k, 1, 3]
+        dz = drift[k, 2, 0] * x + drift[k, 2, 1] * y + drift[k, 2, 2] * z + drift[k, 2, 3]
         u0, v0 = _pixel(before, x - dx / 2, y - dy / 2, z - dz / 2)
         u1, v1 = _pixel(after, x + dx / 2, y + dy / 2, z + dz / 2)
         out[n, 0], out[n, 1] = u1 - u0, v1 - v0
@@ -74,11 +73,11 @@ def smear(luminance, motion, full):  # pragma: no cover - compiled
     fastest = _spread(motion)
     for n in range(HEIGHT * WIDTH):
         v, u = n // WIDTH, n % WIDTH
-        most_u, most_v = fastest[v // _TILE, u // _TILE]
+        most_u, most_v = fastest[v // _TILE, u // _TILE, 0], fastest[v // _TILE, u // _TILE, 1]
         most = np.hypot(most_u, most_v)
         if most <= _STILL_PX:
             continue
-        du, dv = motion[n]
+        du, dv = motion[n, 0], motion[n, 1]
         alike = np.hypot(most_u - du, most_v - dv) <= 1.0 + _ALIKE * most
         steps = int(np.ceil(np.hypot(du, dv)))
         red, green, blue = 0.0, 0.0, 0.0
@@ -116,9 +115,9 @@ def _spread(motion):  # pragma: no cover - compiled
     rows, columns = (HEIGHT + _TILE - 1) // _TILE, (WIDTH + _TILE - 1) // _TILE
     own, spread = np.zeros((rows, columns, 2), np.float32), np.zeros((rows, columns, 2), np.float32)
     for n in range(HEIGHT * WIDTH):
-        longest = own[n // WIDTH // _TILE, n % WIDTH // _TILE]
-        if np.hypot(motion[n, 0], motion[n, 1]) > np.hypot(longest[0], longest[1]):
-            longest[:] = motion[n]
+        i, j = n // WIDTH // _TILE, n % WIDTH // _TILE
+        if np.hypot(motion[n, 0], motion[n, 1]) > np.hypot(own[i, j, 0], own[i, j, 1]):
+            own[i, j, 0], own[i, j, 1] = motion[n, 0], motion[n, 1]
     for i in range(rows):
         for j in range(columns):
             length = np.hypot(own[i, j, 0], own[i, j, 1])
@@ -126,5 +125,5 @@ def _spread(motion):  # pragma: no cover - compiled
             for a in range(max(i - reach, 0), min(i + reach + 1, rows)):
                 for b in range(max(j - reach, 0), min(j + reach + 1, columns)):
                     if length > np.hypot(spread[a, b, 0], spread[a, b, 1]):
-                        spread[a, b] = own[i, j]
+                        spread[a, b, 0], spread[a, b, 1] = own[i, j, 0], own[i, j, 1]
     return spread

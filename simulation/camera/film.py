@@ -19,8 +19,9 @@ _SPEED = 0.6  # share of the full well per cd/m² and second: lens, filter and q
 _LONGEST_DAY_S, _LONGEST_NIGHT_S = 0.002, 0.010  # KITTI's shutter limit (Geiger et al. 2013), and ours in the dark
 _DARK_CD = 60.0  # below this scene luminance the longer limit holds
 _HIGHEST_GAIN = 32.0
-_TYPICAL, _MEAN = 0.075, 0.2  # where exposure puts the street's geometric mean or its mean at least, of full scale
-_GAMMA = 1.4
+_TYPICAL, _MEAN = 0.086, 0.2  # where exposure puts the street's geometric mean or its mean at least, of full scale
+_FLAT_MEAN = 0.3  # what more of it a scene without contrast gets, such as fog, which does not burn out
+_GAMMA = 1.32
 _SOFTNESS = 0.13  # of the lens and of rectification: what each neighbour receives of a pixel's light
 _SATURATION = 0.8  # of the colour matrix
 
@@ -33,7 +34,8 @@ def shutter(luminance: np.ndarray, settings: CameraSettings) -> tuple[float, flo
     """
     street = np.minimum(luminance[len(luminance) // 3 :: 3, ::3], 4.0e4)
     typical = float(np.exp(np.log(street + 1e-3).mean(dtype=np.float64)))
-    wanted = max(_TYPICAL / typical, _MEAN / float(street.mean(dtype=np.float64) + 1e-3)) / _SPEED
+    mean = float(street.mean(dtype=np.float64) + 1e-3)
+    wanted = max(_TYPICAL / typical, (_MEAN + _FLAT_MEAN * (typical / mean) ** 4) / mean) / _SPEED
     longest = _LONGEST_DAY_S if typical > _DARK_CD else _LONGEST_NIGHT_S
     time_s = settings.exposure_s or min(wanted, longest)
     gain = min(max(wanted / time_s, 1.0), _HIGHEST_GAIN)
@@ -60,7 +62,7 @@ def develop(
 def white_balance(day: Daylight) -> np.ndarray:
     """Gains of red, green and blue, float32 [3]: most of the way to where daylight on a level surface looks grey."""
     light = day.sky_lux + 0.7 * day.sun_lux
-    gains = (light[1] / light) ** np.float32(0.7)
+    gains = (light[1] / light) ** np.float32(0.7) * np.array([1.0, 1.0, 1.04], np.float32)  # real pictures are bluish
     return (gains / gains.min()).astype(np.float32)  # what saturates the sensor is white
 
 

@@ -203,7 +203,7 @@ def smoothed(grid, points, normals):  # pragma: no cover - compiled
     out = grid.copy()
     for i in range(rows):
         for j in range(columns):
-            x, y, z = points[i, j]
+            x, y, z = points[i, j, 0], points[i, j, 1], points[i, j, 2]
             scale = 30.0 / (0.05 + np.sqrt(x * x + y * y + z * z) * STEP / 720.0)
             total, weight = grid[i, j], 1.0
             for r in range(max(i - 1, 0), min(i + 2, rows)):
@@ -276,7 +276,7 @@ def irradiance(normals, facing, open_share, material, day_sun, day_sky, height):
         share = open_share[n] * (0.35 + 0.65 * open_share[n])
         direct, through = max(facing[n], 0.0), 0.0
         if material[n] == FOLIAGE or material[n] == GRASS:  # leaves lie every way within what one triangle stands for
-            direct, through = 0.25 * abs(facing[n]) + 0.6 * direct, 0.35 * max(-facing[n], 0.0)
+            direct, through = 0.45 * np.sqrt(abs(facing[n])) + 0.3 * direct, 0.3 * max(-facing[n], 0.0)
         for c in range(3):
             ground = 0.13 * (day_sky[c] * 0.7 + 0.6 * day_sun[c] * max(height, 0.0))
             tint = 1.1 if c < 2 else 0.35

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(cache=True)
+@numba.njit("float64(int64, int64, int64)", cache=True)
 def hash3(x: int, y: int, z: int) -> float:  # pragma: no cover - compiled
     """Three integers spread evenly over 0..1 (the finaliser of MurmurHash3, 32 bits)."""
     h = ((x * 0x8DA6B343) ^ (y * 0xD8163841) ^ (z * 0xCB1AB31F)) & 0xFFFFFFFF
@@ -15,13 +15,19 @@ def hash3(x: int, y: int, z: int) -> float:  # pragma: no cover - compiled
     return ((h ^ (h >> 16)) >> 8) * (1.0 / (1 << 24))
 
 
-@numba.njit(cache=True)
+@numba.njit("float64(float64, float64, float64, float64)", cache=True)
 def cell(x: float, y: float, z: float, size: float) -> float:  # pragma: no cover - compiled
     """One value, 0..1, for each cube of edge ``size``."""
     return hash3(int(np.floor(x / size)), int(np.floor(y / size)), int(np.floor(z / size)))
 
 
-@numba.njit(cache=True)
+@numba.njit("float64(float64, float64, float64, float64, float64, float64)", cache=True)
+def _bilinear(a: float, b: float, c: float, d: float, x: float, y: float) -> float:  # pragma: no cover - compiled
+    low, high = a + (b - a) * x, c + (d - c) * x
+    return low + (high - low) * y
+
+
+@numba.njit("float64(float64, float64, float64)", cache=True)
 def smooth(x: float, y: float, z: float) -> float:  # pragma: no cover - compiled
     """Value noise, 0..1, of unit wavelength: smooth between random values at whole coordinates."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
@@ -34,13 +40,7 @@ def smooth(x: float, y: float, z: float) -> float:  # pragma: no cover - compile
     return low + (high - low) * z
 
 
-@numba.njit(cache=True)
-def _bilinear(a: float, b: float, c: float, d: float, x: float, y: float) -> float:  # pragma: no cover - compiled
-    low, high = a + (b - a) * x, c + (d - c) * x
-    return low + (high - low) * y
-
-
-@numba.njit(cache=True)
+@numba.njit("float64(float64, float64, float64, float64, float64)", cache=True)
 def grain(x: float, y: float, z: float, wave: float, footprint: float) -> float:  # pragma: no cover - compiled
     """Value noise of wavelength ``wave``, -1..1, fading out where a pixel's ``footprint`` cannot resolve it."""
     seen = 2.0 - 2.0 * footprint / wave
@@ -49,7 +49,7 @@ def grain(x: float, y: float, z: float, wave: float, footprint: float) -> float:
     return min(seen, 1.0) * (2.0 * smooth(x / wave, y / wave, z / wave) - 1.0)
 
 
-@numba.njit(cache=True)
+@numba.njit("float64(float64, float64, float64, float64)", cache=True)
 def line(position: float, pitch: float, width: float, footprint: float) -> float:  # pragma: no cover - compiled
     """How much of a pixel one of the joints covers that are ``width`` wide and ``pitch`` apart: 0..1."""
     away = abs(position / pitch - np.floor(position / pitch + 0.5)) * pitch  # to the nearest joint's middle

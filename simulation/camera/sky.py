@@ -60,7 +60,7 @@ def radiance(directions, sun, sun_lux, sky_lux, overcast, air, extinction):  # p
         x, y, z = directions[n, 0], directions[n, 1], directions[n, 2]
         up = max(z, 0.0)
         to_sun = x * sun[0] + y * sun[1] + z * sun[2]
-        shape = 0.62 + 0.9 * np.exp(-5.0 * up)
+        shape = 0.62 + 1.25 * np.exp(-4.0 * up)
         glow = 1.6 * max(to_sun, 0.0) ** 12 + 14.0 * max(to_sun, 0.0) ** 400
         cover, thick = _clouds(x, y, up, overcast)
         dome = 0.75 + 0.5 * up
@@ -72,7 +72,7 @@ def radiance(directions, sun, sun_lux, sky_lux, overcast, air, extinction):  # p
             if c == 2:
                 sky *= 1.12 + 0.2 * up
             elif c == 0:
-                sky *= 0.72 - 0.3 * up + 0.3 * np.exp(-8.0 * up)
+                sky *= 0.8 - 0.3 * up + 0.22 * np.exp(-8.0 * up)
             clear = sky + sun_lux[c] / 30.0 * glow
             white = (sky_lux[c] * dome + 0.55 * sun_lux[c] * (0.35 + 0.65 * max(sun[2], 0.1))) / np.pi
             value = (1.0 - cover) * clear + cover * white * (1.0 - 0.35 * thick)

@@ -80,6 +80,8 @@ def paint(  # pragma: no cover - compiled # noqa: PLR0912, PLR0915
         elif m == GLASS:
             gloss[n] = 0.06
         r, g, b = shade * (1.0 + warm), shade, shade * (1.0 - warm)
+        if m in (GRASS, FOLIAGE):  # a leaf's cuticle scatters white light
+            r, g, b = 1.06 * r, 0.84 * g, 1.35 * b
         if wetness > 0.0 and up > 0.6 and m not in (FOLIAGE, CAR_PAINT, GLASS):
             pool = 0.5 + 0.5 * grain(x, y, 0.0, 2.6, f) + 0.25 * grain(x, y, 0.0, 0.7, f)
             dark = 1.0 - 0.45 * wetness

@@ -96,7 +96,7 @@ def test_bodies_that_rays_may_meet_are_those_whose_balls_they_pass_through(scatt
     dt = np.linspace(-0.05, 0.05, 2000, dtype=np.float32)
     balls = np.column_stack([rng.normal(0, 20, (30, 3)), rng.normal(0, 10, (30, 3)), rng.uniform(0.3, 6, 30)])
     reach = np.where(np.arange(2000) % 5, rng.uniform(1, 60, 2000), np.inf).astype(np.float32)
-    ray, body = near_bodies(starts, directions, dt, balls, reach)
+    ray, body = near_bodies(np.hstack([starts, directions]), dt, balls, reach)
     way = balls[:, :3] + dt[:, None, None].astype(float) * balls[:, 3:6] - starts[:, None].astype(float)
     along, radius = (way * directions[:, None]).sum(2), balls[:, 6]
     expected = (along >= -radius) & (along - radius <= reach[:, None]) & ((way**2).sum(2) - along**2 < radius**2)
