@@ -16,6 +16,7 @@ from simulation.world.layout import SIDE_REACH_M, Crossing
 from simulation.world.relief import KERB_M
 from simulation.world.site import Site, Trade
 
+ARM_REACH_M = 28.0  # within this of a side street's middle its own houses and gardens are
 PARKING_M = 2.2  # width of the parking strip along one side of a side street
 _MOUTH_ROWS = 7
 
@@ -57,7 +58,8 @@ def _lay_arm(site: Site, crossing: Crossing, flank: Flank) -> None:
     edge = crossing.kerb_m(d - flank.road) + 0.02  # under the kerbs: no slit beside them
     offset = edge[:, None] * np.linspace(-1.0, 1.0, 9)
     points = np.stack([crossing.s + offset, np.broadcast_to(flank.sign * d[:, None], offset.shape), 0 * offset], 2)
-    points[0, :, 1:] -= flank.sign * 0.03, 0.003  # under the edge of the main carriageway: no slit between the two
+    under = points[:1] - (0.0, flank.sign * 0.03, 0.003)  # the main carriageway: no slit between the two
+    points = np.concatenate([under, points])
     site.pave(points, [road_look(site)] * 8, 80)
 
 
@@ -81,7 +83,7 @@ def _lay_corner(site: Site, crossing: Crossing, flank: Flank, side: int) -> None
             z[:, -1] = site.land_z(crossing.s + side * reach, d, flank)
         s, d, z = (np.concatenate([a[:1], a, a[-1:]]) for a in (s, d, z))
         z[[0, -1]] -= 0.4  # the ends dip under what adjoins them, so that no slit opens where lines across bend
-        d[[0, -1]] += -0.05, 0.05
+        d[[0, -1]] += -0.03, 0.03
         points = np.stack([crossing.s + side * s, np.broadcast_to(flank.sign * d[:, None], s.shape), z], 2)
         site.pave(points, looks, 96 + 16 * (side > 0) + 4 * k)
 
@@ -140,7 +142,8 @@ def _line(site: Site, rng: np.random.Generator, crossing: Crossing, flank: Flank
         if rng.random() < district.building:
             length = wide if district.terraced else 0.75 * wide
             house, depth = draw_house(rng, district, length)
-            site.raise_house(house, crossing.s + side * (edge + garden), middle, (length, depth), -facing)
+            if edge + garden + depth < ARM_REACH_M:
+                site.raise_house(house, crossing.s + side * (edge + garden), middle, (length, depth), -facing)
         elif rng.random() < 0.7:
             tree = objects.tree(rng, rng.uniform(6.0, 12.0))
             site.stand(tree, crossing.s + side * min(edge + 2.5, 13.0), middle, soft=True)

@@ -18,7 +18,7 @@ from simulation.world.site import Site, Trade
 _PARKED: tuple[tuple[Kind, float, float], ...] = (  # kind, share, width of the strip it needs (m)
     ("car", 0.9, 0.0),
     ("van", 0.06, 2.2),
-    ("trailer", 0.02, 2.2),
+    ("trailer", 0.035, 2.2),
     ("truck", 0.01, 2.1),
     ("motorcycle", 0.015, 0.0),
 )
@@ -72,6 +72,7 @@ def furnish_kerb(site: Site, flank: Flank) -> None:
         s = site.crossing.s - ahead * (site.crossing.clear_m + 1.0)
         site.stand(objects.sign(rng, "priority"), s, kerb, yaw=flank.travel, z=KERB_M)
     _plant(site, flank, rng)
+    _hedge_strips(site, flank, rng)
     if site.district.name == "country" and flank.side.sidewalk_m == 0.0:
         _delineators(site, flank)
 
@@ -85,6 +86,22 @@ def _plant(site: Site, flank: Flank, rng: np.random.Generator) -> None:
     for s in np.arange(site.begin_s + 3.0, site.end_s - 1.0, max(9.0, site.district.tree_m)):
         if rng.random() < 0.38:
             site.stand(objects.tree(rng, rng.uniform(6.0, 13.0), pruned=True), s, d, soft=True, z=KERB_M)
+
+
+def _hedge_strips(site: Site, flank: Flank, rng: np.random.Generator) -> None:
+    """Low shrubs in pieces on the verge, and on the central reservation: as towns plant them."""
+    verge, island = flank.side.verge_m, site.plan.island_m
+    town = site.district.name in ("city", "avenue", "residential", "works")
+    if not town or site.crossing is not None:
+        return
+    planted = rng.random() < 0.5
+    for s in np.arange(site.begin_s + 3.0, site.end_s - 2.0, 6.0):
+        if planted and verge > 1.4 and not flank.side.gravel:
+            shrubs = objects.hedge(rng, 5.0, rng.uniform(0.4, 0.9))
+            site.stand(shrubs, float(s), flank.sign * (flank.kerb + verge / 2), z=KERB_M, draped=True)
+        if island > 2.0 and flank.sign > 0 and not site.plan.left.gravel:
+            shrubs = objects.hedge(rng, 5.2, rng.uniform(0.5, 1.1))
+            site.stand(shrubs, float(s), 0.01, z=KERB_M, inner_m=-island / 2, draped=True)
 
 
 def _delineators(site: Site, flank: Flank) -> None:

@@ -11,10 +11,10 @@ from simulation.shapes import objects
 from simulation.shapes.mesh import Mesh
 from simulation.world.flank import Flank
 from simulation.world.houses import draw_house
+from simulation.world.junction import ARM_REACH_M
 from simulation.world.plan import generator
 from simulation.world.site import Site, Trade
 
-_BESIDE_ARM_M = 28.0  # within this of a side street its own houses stand
 _COARSE = 1.7
 _COVERS = ("wood", "thicket", "field", "meadow")
 
@@ -25,23 +25,23 @@ def fill_open_plot(site: Site, flank: Flank, rng: np.random.Generator, a: float,
     shares = (0.45, 0.35, 0.1, 0.1) if site.district.name == "country" else (0.35, 0.45, 0.05, 0.15)
     cover = _COVERS[int(zone.choice(len(_COVERS), p=shares))]
     if cover == "wood":
-        _scatter_trees(site, flank, rng, (a, b), 0.3, (0.5, 11.0), (6.0, 15.0))
+        _scatter_trees(site, flank, rng, (a, b), 0.3, (0.5, 11.0), (5.0, 14.0))
         _scatter_bushes(site, flank, rng, (a, b), 1.0, (-0.5, 3.0))
         if rng.random() < 0.75:
-            _bush_wall(site, flank, rng, a, b)
+            grow_bush_wall(site, flank, rng, a, b)
     elif cover == "thicket":
         _scatter_trees(site, flank, rng, (a, b), 0.12, (1.0, 10.0), (4.0, 9.0))
         _scatter_bushes(site, flank, rng, (a, b), 0.9, (0.0, 8.0))
-        _bush_wall(site, flank, rng, a, b)
+        grow_bush_wall(site, flank, rng, a, b)
     elif cover == "meadow":
-        _scatter_trees(site, flank, rng, (a, b), 0.06, (2.0, 16.0), (4.0, 10.0))
-        _scatter_bushes(site, flank, rng, (a, b), 0.15, (0.0, 14.0))
+        _scatter_trees(site, flank, rng, (a, b), 0.06, (2.0, 12.0), (4.0, 10.0))
+        _scatter_bushes(site, flank, rng, (a, b), 0.25, (0.0, 12.0))
     elif rng.random() < 0.6:  # a field, with a fence or a hedgerow now and then
         thing = objects.fence(rng, b - a - 0.2) if rng.random() < 0.4 else objects.hedge(rng, b - a - 0.4, 1.5)
         site.stand(thing, (a + b) / 2, flank.sign * (flank.line + 1.0), draped=True)
 
 
-def _bush_wall(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
+def grow_bush_wall(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
     """Bushes grown together along the road, higher than a car's roof."""
     away = flank.front + rng.uniform(0.9, 2.0)
     for s in np.arange(a + 0.8, b - 0.5, rng.uniform(1.0, 1.6)):
@@ -81,7 +81,7 @@ def _distant(thing: Mesh) -> Mesh:
 
 
 def _is_free(site: Site, flank: Flank, s: float, d: float) -> bool:
-    return not site.beside_arm(s, flank.sign * d, _BESIDE_ARM_M) and d < float(site.reach_m(s, flank)) - 1.0
+    return not site.beside_arm(s, flank.sign * d, ARM_REACH_M) and d < float(site.reach_m(s, flank)) - 1.0
 
 
 def _scatter_trees(

@@ -38,7 +38,7 @@ def plant_park(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: 
             site.stand(thing, s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi))
     for rate, draw, near in ((0.3, _tree, 1.8), (0.8, _shrub, 1.6)):
         for _ in range(int(rng.poisson(rate * (b - a)))):
-            s, d = rng.uniform(a, b), flank.front + rng.uniform(near, _DEPTH_M)
+            s, d = rng.uniform(a, b), min(flank.front + rng.uniform(near, _DEPTH_M), flank.line + 12.0)
             if d < float(site.reach_m(s, flank)):
                 site.stand(draw(rng), s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi), soft=True)
 

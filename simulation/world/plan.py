@@ -30,10 +30,10 @@ class District:
 
 
 DISTRICTS = (
-    District("city", 0.94, True, (3, 6), (0.0, 1.5), 0.6, 9.0, 0.6, 16.0, (1, 1, 2)),
-    District("residential", 0.88, False, (1, 3), (2.5, 6.0), 0.95, 6.0, 0.5, 40.0, (1,)),
+    District("city", 0.94, True, (3, 6), (0.0, 1.5), 0.6, 9.0, 0.7, 16.0, (1, 1, 2)),
+    District("residential", 0.88, False, (1, 3), (2.5, 6.0), 0.95, 6.0, 0.55, 40.0, (1,)),
     District("garden suburb", 0.75, False, (1, 2), (3.5, 7.5), 0.95, 4.0, 0.38, 45.0, (1,)),
-    District("avenue", 0.9, True, (2, 5), (1.0, 4.5), 0.85, 7.0, 0.5, 28.0, (2,)),
+    District("avenue", 0.9, True, (2, 5), (1.0, 4.5), 0.85, 7.0, 0.6, 28.0, (2,)),
     District("works", 0.55, False, (2, 3), (4.0, 9.0), 0.9, 9.0, 0.4, 60.0, (1, 2)),
     District("country", 0.2, False, (1, 2), (1.0, 4.0), 0.5, 5.0, 0.05, 150.0, (1,)),
 )
@@ -105,7 +105,7 @@ def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
     district = _fall_on(seed) if settings.district is None else _district(settings.district)
     lanes = int(rng.choice(district.lanes))
     left, right = _draw_side(rng, district), _draw_side(rng, district)
-    lane_m = rng.uniform(2.9, 3.6)
+    lane_m = rng.uniform(2.8, 3.4)
     cycle_m = 1.5 if district.name in ("city", "avenue", "residential") and rng.random() < 0.25 else 0.0
     island_m = rng.uniform(1.5, 4.0) if lanes > 1 and rng.random() < 0.6 else 0.0
     road = island_m / 2 + lanes * lane_m + cycle_m

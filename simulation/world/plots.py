@@ -15,7 +15,7 @@ from simulation.world.flank import Flank
 from simulation.world.ground import GRAVEL, PARKING
 from simulation.world.houses import draw_house
 from simulation.world.junction import arm_edge_m
-from simulation.world.open_land import fill_open_plot
+from simulation.world.open_land import fill_open_plot, grow_bush_wall
 from simulation.world.parks import is_park, plant_park
 from simulation.world.relief import KERB_M
 from simulation.world.site import Site, Trade
@@ -109,7 +109,9 @@ def _yard(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float
 def _garden(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
     """Boundary along the sidewalk and towards the neighbour; bushes and trees between."""
     garden = flank.side.garden_m
-    if b - a > 1.5 and rng.random() < site.district.boundary:
+    if b - a > 4.0 and garden > 2.5 and rng.random() < 0.3:
+        grow_bush_wall(site, flank, rng, a, b)
+    elif b - a > 1.5 and rng.random() < site.district.boundary:
         _fence_front(site, flank, rng, a, b, hedge=0.75)
         across, d = garden - 1.2, flank.sign * (flank.front + garden / 2 + 0.3)
         if across > 1.0 and rng.random() < 0.8:
@@ -117,7 +119,7 @@ def _garden(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: flo
             thing = objects.hedge(rng, across, rng.uniform(0.8, 2.2)) if hedge else objects.fence(rng, across)
             site.stand(thing, b - 0.5, d, yaw=math.pi / 2)
     near, far = flank.front + 0.9, max(flank.front + 1.0, flank.line - 0.8)
-    for _ in range(int(rng.poisson((b - a) * garden / 8.0))):
+    for _ in range(int(rng.poisson((b - a) * garden / 4.5))):
         s, d = rng.uniform(a, b), rng.uniform(near, far)
         site.stand(objects.bush(rng, rng.uniform(0.4, 1.5)), s, flank.sign * d, soft=True)
     for _ in range(int(rng.poisson(0.9 * (b - a) / site.district.tree_m))):
@@ -130,9 +132,9 @@ def _fence_front(site: Site, flank: Flank, rng: np.random.Generator, a: float, b
     middle = (a + b) / 2
     wide = (b - a) * site.scale(middle, flank.sign * flank.front)
     roll = rng.random()
-    if roll > hedge * 0.6:
+    if roll > hedge * 0.45:
         fence = objects.fence(rng, wide - 0.2)
         site.stand(fence, middle, flank.sign * (flank.front + 0.17), draped=True, slack_m=0.2)
     if roll < hedge:
-        high = rng.uniform(0.8, 2.0)
+        high = rng.uniform(0.9, 2.2)
         site.stand(objects.hedge(rng, wide - 0.8, high), middle, flank.sign * (flank.front + 0.85), draped=True)

@@ -64,7 +64,7 @@ def draw_relief(
     """A crown in the middle, or, on one narrow road in five, one fall from side to side; and the road's unevenness."""
     fall = rng.uniform(0.02, 0.027)
     one_sided = not divided and max(kerb_m) < 5.5 and rng.random() < 0.2
-    waves = ((5.0, 9.0, 0.004, 0.007), (9.0, 16.0, 0.008, 0.015), (16.0, 27.0, 0.015, 0.026), (28.0, 55.0, 0.05, 0.08))
+    waves = ((5.0, 9.0, 0.004, 0.007), (9.0, 16.0, 0.008, 0.015), (16.0, 27.0, 0.02, 0.035), (28.0, 55.0, 0.07, 0.11))
     ripples = tuple(
         Ripple(rng.uniform(low_m, high_m), rng.uniform(short, long), rng.normal(0.0, 0.5), rng.uniform(0, 2 * math.pi))
         for short, long, low_m, high_m in waves

@@ -134,7 +134,7 @@ class Site:
             return False
         if self._solids.overlap(checked) or self._houses.overlap(crown):
             return False
-        (self._plants if soft else self._solids).add(footprint.shrunk(0.3) if soft else checked)
+        (self._plants if soft else self._solids).add(footprint.shrunk(0.3) if soft else footprint)
         z = float(self.land_z(s, abs(d), flank)) if z is None else z
         pose = self._upright(s, d, yaw, z)
         self.parts.append(_moved(thing, pose, float(self.line.grade(s)) if draped else 0.0, yaw).owned(self._next()))

@@ -125,7 +125,7 @@ def test_roads_fall_to_gutters_and_kerbs_vary(seed: int, s: float) -> None:
     assert all(0.015 < abs(fall) < 0.03 for fall in falls)
     assert max(falls) > 0.0
     waves = line.height(way) - Centreline(plan.bends, plan.hills).height(way)
-    assert 0.025 < waves.std() < 0.07
+    assert 0.03 < waves.std() < 0.1
 
 
 def test_slopes_and_bends_are_scaled_by_their_settings() -> None:
@@ -205,7 +205,7 @@ def test_nothing_stands_in_a_carriageway_or_on_a_zebra(seed: int) -> None:
             on_arm = (np.abs(s - crossing.s) < crossing.half_width_m - 0.1) & np.isin(np.sign(d), crossing.arms)
             assert not on_arm.any()
             if crossing.zebra_s is not None:
-                walkway = np.abs(d) < plan.half_road_m + 2.0
+                walkway = np.abs(d) < np.where(d > 0, *plan.relief.front_m)
                 assert not (walkway & (np.abs(s - crossing.zebra_s) < 1.5)).any()
 
 
@@ -342,7 +342,7 @@ def test_a_stretch_depends_on_its_own_number_alone() -> None:
 
 
 def test_what_stands_shows_every_class_that_stands_in_ten_drives() -> None:
-    """Riders, walkers and what moves come from traffic; the rest of SemanticKITTI's classes must be found beside the road."""
+    """Riders and walkers come from traffic; the rest of SemanticKITTI's classes must be found beside the road."""
     seen: set[int] = set()
     for seed in range(10):
         for number in range(-1, 8, 2):
