@@ -26,6 +26,8 @@ def consider(stage: Stage, user: User) -> None:
         ahead = direction * (pair.front.s - user.s)
         if not pair.wanted or pair.direction != direction or not 16.0 < ahead - _IN_M < 45.0:
             continue
+        if stage.to_next_line_m(user) < ahead + 5.0:
+            continue  # there is a crossing to be passed first
         if not 0.0 < pair.front.s - stage.ego.s < _SIGHT_M + (30.0 if direction > 0 else 0.0):
             continue
         if stage.rng(3, user.number, round(pair.front.s)).random() > _CHANCE or _rider_beside(stage, user):

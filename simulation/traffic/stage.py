@@ -88,7 +88,7 @@ class Stage:
 
     def is_wide_enough(self, user: User) -> bool:
         """Whether ``user`` could pass one of its kind in the next lane."""
-        return user.width_m + user.manner.margin_m < self.plan.lane_m - 0.05
+        return user.width_m + user.manner.margin_m < self.plan.lane_m - 0.01
 
     def fits(self, user: User, apart_m: float) -> bool:
         """Whether nobody is where ``user`` is, nor within ``apart_m`` before or behind."""
