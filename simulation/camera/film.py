@@ -62,7 +62,7 @@ def develop(
 def white_balance(day: Daylight) -> np.ndarray:
     """Gains of red, green and blue, float32 [3]: most of the way to where daylight on a level surface looks grey."""
     light = day.sky_lux + 0.7 * day.sun_lux
-    gains = (light[1] / light) ** np.float32(0.7) * np.array([1.0, 1.0, 1.04], np.float32)  # real pictures are bluish
+    gains = (light[1] / light) ** np.float32(0.7) * np.array([0.98, 1.0, 1.03], np.float32)  # real pictures are bluish
     return (gains / gains.min()).astype(np.float32)  # what saturates the sensor is white
 
 

@@ -46,8 +46,8 @@ def sunlit_picture(
 ) -> np.ndarray:
     """:func:`sunlit` of a picture's own rays, float32 [H·W], without the grain of its penumbras.
 
-    Every fourth pixel looks for the sun; so do those between such that disagree or lie on other triangles. ``triangle``
-    int64 [H·W]: what the rays met, -1 for nothing.
+    Every fourth pixel of a row looks for the sun, staggered from row to row; so do those between such that disagree or
+    lie on other triangles. ``triangle`` int64 [H·W]: what the rays met, -1 for nothing.
     """
     facing = _facing(normals, material, day.sun)
     facing[triangle < 0] = 0.0
@@ -55,7 +55,7 @@ def sunlit_picture(
         return np.zeros_like(facing)
     full = facing.copy()
     first = np.zeros((HEIGHT, WIDTH), bool)
-    first[::2, ::2] = True
+    first[::2, ::4] = first[1::2, 2::4] = True
     _shadow(scene, points, normals, facing, np.flatnonzero(first.ravel() & (facing != 0.0)), day, 0.0)
     unsure = _between(facing, full, triangle, material)
     _shadow(scene, points, normals, facing, unsure, day, 0.0)
@@ -112,19 +112,22 @@ def _towards_sun(points, normals, facing, which, sun, spots):  # pragma: no cove
 
 @numba.njit(cache=True)
 def _between(facing, full, triangle, material):  # pragma: no cover - compiled
-    """Settle, in place, the pixels of ``facing`` float32 [H·W] between those of even rows and columns, whose shadows
-    are known, and return those that cannot be settled so: int64 [K]. ``full``: ``facing`` without shadows."""
+    """Settle, in place, the pixels of ``facing`` float32 [H·W] between the staggered ones whose shadows are known, and
+    return those that cannot be settled so: int64 [K]. ``full``: ``facing`` without shadows."""
     unsure, count = np.empty(len(facing), np.int64), 0
     for v in range(HEIGHT):
         for u in range(WIDTH):
             n = v * WIDTH + u
-            if full[n] == 0.0 or (v % 2 == 0 and u % 2 == 0):
+            if full[n] == 0.0 or (u - 2 * (v % 2)) % 4 == 0:
                 continue
             lit, shaded = False, False
-            for i in range(v - v % 2, v + v % 2 + 1, 2):
-                for j in range(u - u % 2, u + u % 2 + 1, 2):
-                    other = i * WIDTH + j
-                    alike = i < HEIGHT and j < WIDTH and full[other] != 0.0
+            for row in range(v - 1, v + 2):
+                left = u - (u - 2 * (row % 2)) % 4
+                for column in range(left, left + 5, 4):
+                    if row != v and abs(column - u) > 2:
+                        continue
+                    other = row * WIDTH + column
+                    alike = 0 <= row < HEIGHT and 0 <= column < WIDTH and full[other] != 0.0
                     if alike and triangle[other] != triangle[n]:
                         alike = material[n] == FOLIAGE and material[other] == FOLIAGE
                     lit = lit or not alike or facing[other] != 0.0
