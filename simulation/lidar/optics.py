@@ -130,20 +130,20 @@ def echoes(
     n = len(targets.range_m)
     luck, noise = rng.random((n, 6), np.float32), rng.standard_normal((n, 3), np.float32)
     t = targets
-    skin = (t.cosine, t.up, t.tone, t.uneven, t.part, t.panes)
-    return _echoes(t.range_m, t.material, skin, (t.offset, t.slope, t.floor), _TABLE, conditions, luck, noise)
+    met = np.stack([t.cosine, t.up, t.tone, t.uneven, t.part, t.panes, t.offset, t.slope, t.floor], 1)
+    return _echoes(t.range_m, t.material, met, _TABLE, conditions, luck, noise)
 
 
 @numba.njit(cache=True)
-def _echoes(ranges, materials, skin, curve, table, c, luck, noise):  # pragma: no cover - compiled
+def _echoes(ranges, materials, met, table, c, luck, noise):  # pragma: no cover - compiled
     n = len(ranges)
     source, measured, remission = np.zeros(n, np.uint8), np.zeros(n), np.zeros(n)
     for i in range(n):
         range_m, reading, power = ranges[i], 0.0, 0.0
         if c.min_m <= range_m < c.max_m:
-            reading, power = _surface(table[materials[i]], i, skin, curve, c, range_m, luck, noise)
+            reading, power = _surface(table, materials[i], met, i, c, range_m, luck[i, 0], luck[i, 1], noise[i, 0])
             reading *= 1.0 if materials[i] == _RETRO else c.gain
-        air_m, air_power = _air(c, luck[i, 2], luck[i, 3], luck[i, 4])
+        air_m, air_power = _air(c, luck[i, 2], luck[i, 3], luck[i, 4], luck[i, 5])
         if air_m < range_m and air_power > power and _noticed(air_power, air_m, c, luck[i, 5]):
             source[i], range_m, reading = AIR, air_m, 0.04 * luck[i, 0] * c.gain
         elif _noticed(power, range_m, c, luck[i, 5]):
@@ -151,47 +151,52 @@ def _echoes(ranges, materials, skin, curve, table, c, luck, noise):  # pragma: n
             range_m += c.noise_m * noise[i, 1] + c.grain * table[materials[i], 6] * noise[i, 2]
         else:
             continue
-        measured[i] = c.resolution_m * round(range_m / c.resolution_m)
+        measured[i] = c.resolution_m * np.rint(range_m / c.resolution_m)
         step = c.remission_step
-        remission[i] = min(max(step * round(reading / step), 0.0), c.remission_max)
+        remission[i] = min(max(step * np.rint(reading / step), 0.0), c.remission_max)
     return source, measured, remission
 
 
 @numba.njit(cache=True)
-def _surface(surface, i, skin, curve, c, range_m, luck, noise):  # pragma: no cover - compiled
-    """Reading and power of one surface's echo; no power where the pulse is mirrored away."""
-    cosines, ups, tones, uneven, part, panes = skin
-    offsets, slopes, floors = curve
-    spread, grain, gloss, mirror = surface[1], surface[2], surface[3], surface[4]
-    cosine = max(cosines[i], 0.02)
+def _surface(table, m, met, i, c, range_m, mirrored, lost, noise):  # pragma: no cover - compiled
+    """Reading and power of the echo of a surface of material ``m``; no power where the pulse is mirrored away.
+
+    ``mirrored``, ``lost`` in 0..1 and ``noise`` are this pulse's luck.
+    """
+    mean, spread, grain, gloss = table[m, 0], table[m, 1], table[m, 2], table[m, 3]
+    mirror, patches = table[m, 4], table[m, 7]
+    cosine, up, tone, uneven, part = max(met[i, 0], 0.02), met[i, 1], met[i, 2], met[i, 3], met[i, 4]
+    panes, offset, slope, floor = met[i, 5], met[i, 6], met[i, 7], met[i, 8]
     # Below 0: so dark that it reads 0, but echoes a little all the same.
-    albedo = surface[0] + spread * tones[i] + surface[7] * uneven[i]
-    dark = min(max(2.0 - albedo / surface[0], 0.0), 2.0)  # light paint scatters more of what its skin would mirror
-    lost = mirror * dark * (1.0 - cosine**8)
-    if gloss > 0.0 and ups[i] > 0.7:  # a film of water on level ground darkens it and turns it into a mirror
+    albedo = mean + spread * tone + patches * uneven
+    dark = min(max(2.0 - albedo / mean, 0.0), 2.0)  # light paint scatters more of what its skin would mirror
+    away = mirror * dark * (1.0 - cosine**8)
+    if gloss > 0.0 and up > 0.7:  # a film of water on level ground darkens it and turns it into a mirror
         albedo *= 1.0 - 0.45 * c.wetness
-        lost += c.wetness * 0.9 * (1.0 - cosine) ** 8
-    if part[i] + _STRAY_SHARE * (luck[i, 0] - 0.5) < c.dropout * lost or luck[i, 1] < _LOST * c.dropout:
+        away += c.wetness * 0.9 * (1.0 - cosine) ** 8
+    if part + _STRAY_SHARE * (mirrored - 0.5) < c.dropout * away or lost < _LOST * c.dropout:
         return 0.0, 0.0
     air = np.exp(-2.0 * c.extinction_per_m * range_m)
-    through = _PANE ** (2 * panes[i])
+    through = _PANE ** (2.0 * panes) if panes > 0.0 else 1.0
     power = max(albedo, 0.02) * cosine / range_m**2 * air * through
     fade = c.fade_per_m2 * range_m**2 / air * (1.0 + gloss / cosine)
-    grain *= c.grain * min(max(albedo / surface[0], 0.0), 1.0)  # what is darker than its like has less of it
-    reading = PIVOT + offsets[i] + slopes[i] * (albedo * through - PIVOT) - fade + grain * noise[i, 0]
-    if reading < floors[i] * (1.0 + c.grain * (luck[i, 0] - 0.5)):
+    grain *= c.grain * min(max(albedo / mean, 0.0), 1.0)  # what is darker than its like has less of it
+    reading = PIVOT + offset + slope * (albedo * through - PIVOT) - fade + grain * noise
+    if reading < floor * (1.0 + c.grain * (lost - 0.5)):
         return 0.0, power
     return reading, power
 
 
 @numba.njit(cache=True)
-def _air(c, where, drop, strength):  # pragma: no cover - compiled
+def _air(c, where, drop, strength, luck):  # pragma: no cover - compiled
     """Range and power of the strongest echo from the air: of fog (Hahner et al., ICCV 2021, Eq. 6), or of a drop."""
     if drop < _DROPS_PER_MMPH * c.rain_mmph:
         return c.min_m - 6.0 * np.log(1.0 - where), 1.0
+    albedo = np.pi * c.extinction_per_m / _LIDAR_RATIO_SR * _PULSE_M
+    if luck > (albedo * strength / (1.0 - strength) / (c.weakest * _NEAR_M**2)) ** 2:
+        return np.inf, 0.0  # in clear air nearly every pulse: too weak to be noticed from anywhere
     range_m = _OVERLAP_M * (0.5 + where) / (1.0 - where)  # heavy tail, as overlap / range² has
     overlap = 1.0 - np.exp(-((range_m / _OVERLAP_M) ** 2))
-    albedo = np.pi * c.extinction_per_m / _LIDAR_RATIO_SR * _PULSE_M
     speckle = -np.log(1.0 - strength)
     return range_m, albedo * speckle * overlap * np.exp(-2.0 * c.extinction_per_m * range_m) / range_m**2
 

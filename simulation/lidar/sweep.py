@@ -146,7 +146,7 @@ def _meet(
         gone[way] = range_m[way] + _BEHIND_M
         if not len(way):
             break
-    cosine = np.abs(np.einsum("ij,ij->i", normal, rays))
+    cosine = _cosines(normal, rays)
     key = scene.attribute("object_id")[triangle] * 31 + material
     tone = 12**0.5 * (hash_unit(key) - 0.5)
     up, met = normal[:, 2].astype(float), triangle >= 0
@@ -188,6 +188,15 @@ def _carry(origins, directions, column, poses):  # pragma: no cover - compiled
             starts[n, k] = pose[k, 0] * origins[n, 0] + pose[k, 1] * origins[n, 1] + pose[k, 2] * origins[n, 2]
             starts[n, k] += pose[k, 3]
     return starts, rays
+
+
+@numba.njit(cache=True)
+def _cosines(normal, rays):  # pragma: no cover - compiled
+    """Cosines of incidence float64 [N] of unit vectors [N,3]."""
+    cosine = np.empty(len(rays))
+    for n in range(len(rays)):
+        cosine[n] = abs(normal[n, 0] * rays[n, 0] + normal[n, 1] * rays[n, 1] + normal[n, 2] * rays[n, 2])
+    return cosine
 
 
 @numba.njit(cache=True)

@@ -38,14 +38,6 @@ class Material(IntEnum):
 BUILDING = 50  # the SemanticKITTI label whose panes are windows
 
 
-def is_window(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """Which points [N,3] of facades with ``normals`` [N,3] show a pane that has no geometry: none, bool [N].
-
-    Windows are built: their panes are triangles of glass behind the wall's face.
-    """
-    return np.zeros(len(points), bool)
-
-
 def cell_noise(points: np.ndarray, cell_m: float) -> np.ndarray:
     """A reproducible value in 0..1 for the cube of ``cell_m`` in which each of ``points`` [N,3] lies: float32 [N]."""
     cells = np.floor(points / cell_m).astype(np.int64).astype(np.uint64)
