@@ -139,12 +139,12 @@ def _shaded(rng: np.random.Generator, centres: np.ndarray, size_m: float, look: 
 
 def bush(rng: np.random.Generator, radius: float) -> Mesh:
     """A bush of about the given radius."""
-    n = min(170, int(65 + 70 * radius))
+    n = min(230, int(65 + 90 * radius))
     look = Look(70, Material.FOLIAGE, pick(rng, (*GREENS, (0.34, 0.24, 0.16))))
     tall = rng.uniform(0.5, 0.9) * radius
     centres = _in_ball(rng, n, 0.6) * (radius, radius, tall) * 0.85 + (0.0, 0.0, 0.95 * tall)
     centres[:, 2] = np.maximum(centres[:, 2], 0.12)
-    return _shaded(rng, centres, float(np.clip(0.34 * radius, 0.16, 0.55)), look)
+    return _shaded(rng, centres, float(np.clip(0.29 * radius, 0.16, 0.42)), look)
 
 
 def hedge(rng: np.random.Generator, length: float, height: float) -> Mesh:

@@ -45,7 +45,7 @@ def grow_bush_wall(site: Site, flank: Flank, rng: np.random.Generator, a: float,
     """Bushes grown together along the road, higher than a car's roof."""
     away = flank.front + rng.uniform(0.9, 2.0)
     for s in np.arange(a + 0.8, b - 0.5, rng.uniform(1.0, 1.6)):
-        radius = rng.uniform(1.2, 2.4)
+        radius = rng.uniform(1.1, 2.0)
         d = away + 0.6 * radius + rng.uniform(0.0, 0.8)
         site.stand(objects.bush(rng, radius), s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi), soft=True)
     hedge = objects.hedge(rng, b - a - 0.4, rng.uniform(2.0, 3.8))
