@@ -21,10 +21,11 @@ class Arrivals:
         self._stage = stage
         self._lanes, self._side_streets, self._passers_by = Lanes(stage), SideStreets(stage), PassersBy(stage)
         self._revealed = 0  # stretches before this one are known
+        self._foreseen = 0  # and crossings before this stretch: who drives ahead comes to them earlier
 
     def start(self) -> None:
         """Everybody who is there at the beginning."""
-        self._revealed = math.floor((self._stage.ego.s - BEHIND_M) / STRETCH_M)
+        self._revealed = self._foreseen = math.floor((self._stage.ego.s - BEHIND_M) / STRETCH_M)
         self._passers_by.start()
         self._reveal()
         self._lanes.fill()
@@ -46,12 +47,12 @@ class Arrivals:
     def _reveal(self) -> None:
         """Know the stretches that have come into reach, with who is there; forget those that are behind."""
         stage = self._stage
+        while self._foreseen * STRETCH_M < stage.ego.s + AHEAD_M + 2.0 * STRETCH_M:
+            self._foresee(self._foreseen)
+            self._foreseen += 1
         while self._revealed * STRETCH_M < stage.ego.s + AHEAD_M - 5.0:
             number = self._revealed
             layout = stage.layouts[number] = draw_layout(stage.seed, stage.plan, number)
-            if layout.crossing is not None:
-                stage.junctions[number] = Junction(stage.seed, stage.plan, layout.crossing, number)
-                self._side_streets.expect(stage.junctions[number])
             fill_bays(stage, number)
             load(stage, number)
             call_bus(stage, number)
@@ -62,6 +63,13 @@ class Arrivals:
             self._drop_junction(number)
         stage.pairs = [p for p in stage.pairs if p.front.s > stage.ego.s - BEHIND_M]
         self._passers_by.reveal()
+
+    def _foresee(self, number: int) -> None:
+        crossing = draw_layout(self._stage.seed, self._stage.plan, number).crossing
+        if crossing is not None:
+            junction = Junction(self._stage.seed, self._stage.plan, crossing, number)
+            self._stage.junctions[number] = junction
+            self._side_streets.expect(junction)
 
     def _drop_junction(self, number: int) -> None:
         stage = self._stage

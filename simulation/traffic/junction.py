@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 AMBER_S, ALL_RED_S = 3.0, 2.0
 _GAP_S = 4.0  # who has the right of way and is farther off does not count
 _PATIENCE_S = 9.0  # who has waited so long is let in
+_MISSED_S = 25.0  # and before who has waited so long people on foot do not cross
 _LEFT_M = 6.5  # radius of a left turn
 _SQUARE_M, _REACH_M = 0.5, 30.0  # the ground is counted in squares, so far from the crossing's middle along the street
 
@@ -223,6 +224,10 @@ class Junction:
             if other is not user and not followed and not walks_too and held.squares & squares:
                 return False
         return True
+
+    def is_overdue(self, squares: int, t_s: float) -> bool:
+        """Whether somebody at its line has missed a whole green, for people on foot who need the same ``squares``."""
+        return any(squares & m.squares and t_s - m.waits_since_s > _MISSED_S for m in self.coming.values())
 
     def _yields(self, movement: Movement, other: User, held: Movement, t_s: float) -> bool:
         """Whether ``movement`` has to wait for ``other``, who comes with the right of way."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from simulation.traffic.junction import Junction
 from simulation.traffic.paths import Bend, quarter
 from simulation.traffic.sidewalk import CORNER_M, direction_on, lanes_m
 from simulation.traffic.stage import Stage
@@ -18,15 +19,7 @@ def may_cross(stage: Stage, user: User, errand: Errand) -> bool:
     seconds = (errand.end_m - errand.wait_m) / user.want_mps
     junction = errand.junction
     if junction is not None:
-        if junction.crossing.signals:
-            street = "main" if errand.zebra else "side"
-            if junction.signal(street, stage.t_s) != "red" or junction.signal(street, stage.t_s + seconds) != "red":
-                return False
-        if not junction.is_free(errand.squares, user):
-            junction.waiting[user] = errand.squares
-            return False
-        junction.hold(user, errand.squares)
-        return True
+        return _may_pass(stage, user, errand, junction, seconds)
     if stage.claims or any(
         o is not user and abs(o.s - user.s) < 1.5 and o.errand is not None and abs(o.d) < abs(user.d) + 3.0
         for o in stage.walkers()
@@ -40,6 +33,21 @@ def may_cross(stage: Stage, user: User, errand: Errand) -> bool:
                 return False
     leaving = (o for o in stage.users if o.role == "parked" and o.halted_until_s < stage.t_s + seconds)
     return not any(abs(o.s - user.s) < 25.0 for o in leaving)
+
+
+def _may_pass(stage: Stage, user: User, errand: Errand, junction: Junction, seconds: float) -> bool:
+    """The same at a crossing: by its lights, and by who is on it or has waited too long."""
+    if junction.crossing.signals:
+        street = "main" if errand.zebra else "side"
+        if junction.signal(street, stage.t_s) != "red" or junction.signal(street, stage.t_s + seconds) != "red":
+            return False
+    if junction.crossing.signals and junction.is_overdue(errand.squares, stage.t_s):
+        return False
+    if not junction.is_free(errand.squares, user):
+        junction.waiting[user] = errand.squares
+        return False
+    junction.hold(user, errand.squares)
+    return True
 
 
 def look_for_arm(stage: Stage, user: User) -> None:

@@ -60,7 +60,8 @@ def _cross(stage: Stage, user: User, errand: Errand) -> None:
 
 def _squeeze(stage: Stage, user: User) -> None:
     """People turn a shoulder and slip past each other before they stand in each other's way for ever."""
-    if user.speed_mps > 0.05 or user.wall_m < 0.3:
+    queues = user.errand is not None and not user.errand.entered
+    if user.speed_mps > 0.05 or user.wall_m < 0.3 or queues:
         user.blocked_since_s = math.inf
     elif user.blocked_since_s == math.inf:
         user.blocked_since_s = stage.t_s
