@@ -135,7 +135,7 @@ def _counts(labels: np.ndarray) -> dict[str, int]:
 def _png(image: np.ndarray) -> bytes:
     import cv2
 
-    return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def _npy(array: np.ndarray) -> bytes:
