@@ -16,12 +16,14 @@ from simulation.folder import DriveFolder
 from simulation.layouts import oxts
 from simulation.layouts.raw import DATE
 from simulation.recipe import LEFT, RIGHT, Recipe
+from simulation.settings import Settings, changed
 from simulation.street import Street
 from tests.support.small_street import LEVEL_LIDAR
 
 SEED, FRAMES = 12345, 2
-ODOMETRY = Recipe(frames=FRAMES, seed=SEED, cameras=(LEFT,))
-RAW = Recipe(frames=FRAMES, seed=SEED, cameras=(LEFT, RIGHT), layout="raw")
+BUSY = changed(Settings(), ["street.district=city", "traffic.vehicles=2"])  # somebody is in sight, whatever the seed
+ODOMETRY = Recipe(frames=FRAMES, seed=SEED, settings=BUSY, cameras=(LEFT,))
+RAW = Recipe(frames=FRAMES, seed=SEED, settings=BUSY, cameras=(LEFT, RIGHT), layout="raw")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lidar_poses() -> list[np.ndarray]:
-    street = Street(SEED)
+    street = Street(SEED, BUSY)
     return [street.lidar_pose(k * 0.1) for k in range(FRAMES)]
 
 
