@@ -126,7 +126,7 @@ class DriveFolder:
         free = shutil.disk_usage(existing).free
         if needed > free:
             raise UserError(
-                f"{self.out}: {frames} frames need up to {needed / 1e9:.2f} GB and the disk has {free / 1e9:.2f} GB "
+                f"{self.out}: {frames} frames need up to {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB "
                 "left; make room, or choose another --out or fewer --frames"
             )
 
