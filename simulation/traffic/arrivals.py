@@ -8,6 +8,7 @@ from simulation.traffic.junction import Junction
 from simulation.traffic.kerbside import call_bus, fill_bays, load
 from simulation.traffic.lanes import Lanes
 from simulation.traffic.passers_by import PassersBy
+from simulation.traffic.scenes import arrange
 from simulation.traffic.side_streets import SideStreets
 from simulation.traffic.stage import Stage
 from simulation.traffic.users import User
@@ -28,6 +29,7 @@ class Arrivals:
         self._revealed = self._foreseen = math.floor((self._stage.ego.s - BEHIND_M) / STRETCH_M)
         self._passers_by.start()
         self._reveal()
+        self._lanes.queue()
         self._lanes.fill()
 
     def step(self) -> None:
@@ -57,6 +59,7 @@ class Arrivals:
             load(stage, number)
             call_bus(stage, number)
             self._passers_by.gather(layout)
+            arrange(stage, layout)
             self._revealed += 1
         for number in [n for n in stage.layouts if (n + 1) * STRETCH_M < stage.ego.s - BEHIND_M - 20.0]:
             del stage.layouts[number]

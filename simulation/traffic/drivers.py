@@ -12,7 +12,7 @@ from simulation.traffic.users import Deed, User
 _LOOK_M = 45.0  # so far ahead a crossing is thought about
 _COMMIT_MPS2 = 2.2  # who would have to brake harder goes on
 _THINK_TICKS = 5
-_TURN = 0.3, 0.75  # share of those who turn where they could, and where they are seen
+_TURN = 0.1, 0.9  # share of those who turn where they could, and where they will be seen
 
 
 def decide(stage: Stage, user: User) -> None:
@@ -77,7 +77,9 @@ def _choose(stage: Stage, user: User, junction: Junction, ways: list[Way]) -> Wa
     rng = stage.rng(1, user.number, junction.number)
     small = user.role == "driver" and user.kind in ("car", "van", "motorcyclist", "cyclist") and user.trailer is None
     turns = ways[1:]
-    if not small or not turns or user.deeds or rng.random() > _TURN[stage.is_seen(junction.crossing.s)]:
+    to_line_m = user.along_street * (junction.crossing.stop_s[0 if user.along_street > 0 else 1] - user.s)
+    seen = stage.will_be_seen(junction.crossing.s, to_line_m / max(user.speed_mps, 3.0))
+    if not small or not turns or user.deeds or rng.random() > _TURN[seen]:
         return ways[0]
     return turns[int(rng.integers(len(turns)))]
 

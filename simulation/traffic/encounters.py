@@ -9,7 +9,7 @@ from simulation.traffic.sidewalk import lanes_m
 from simulation.traffic.stage import Stage
 from simulation.traffic.users import Errand, User
 
-_MEET = 0.1, 0.8  # chance that two who meet stop to talk, and where they are seen
+_MEET = 0.1, 0.9  # chance that two who meet stop to talk, and where they are seen
 
 
 def meet(stage: Stage, user: User) -> None:
@@ -23,10 +23,10 @@ def meet(stage: Stage, user: User) -> None:
         if 2.2 < ahead < 5.0 and abs(other.d - user.d) < 1.6 and other.wish_m > other.along_m + 4.0:
             rng = stage.rng(13, user.number, other.number)
             if rng.random() < _MEET[stage.is_seen(user.s)]:
-                length = rng.uniform(3.0, 9.0)
+                length = rng.uniform(2.0, 6.0)
                 for one, two in ((user, other), (other, user)):
                     stop = one.along_m + 0.5 * (ahead - 0.85)
-                    one.errand = Errand("talk", stop, stop, partner=two, until_s=stage.t_s + 3.0 + length)
+                    one.errand = Errand("talk", stop, stop, partner=two, until_s=stage.t_s + 2.0 + length)
             return
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simulation.traffic.users import User
 
 AMBER_S, ALL_RED_S = 3.0, 2.0
-_GAP_S = 4.0  # who has the right of way and is farther off does not count
+_GAP_S = 3.6  # who has the right of way and is farther off does not count
 _PATIENCE_S = 9.0  # who has waited so long is let in
 _MISSED_S = 25.0  # and before who has waited so long people on foot do not cross
 _LEFT_M = 6.5  # radius of a left turn

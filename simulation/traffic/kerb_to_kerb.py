@@ -29,10 +29,17 @@ def may_cross(stage: Stage, user: User, errand: Errand) -> bool:
         if other.along_street and abs(other.d) < stage.plan.half_road_m + 1.0:
             ahead = other.along_street * (user.s - other.s)
             pace = max(other.speed_mps, 0.6 * other.want_mps)
-            if -6.0 < ahead < 8.0 + (seconds + _CLEAR_S) * pace:
+            over_m = abs(user.d - other.d) + 0.5 * other.width_m + 0.6  # and its lane is free again
+            clear_m = (min(over_m / user.want_mps, seconds) + _CLEAR_S) * pace
+            if -6.0 < ahead < 8.0 + min(clear_m, _brakes_m(other.speed_mps)):
                 return False
     leaving = (o for o in stage.users if o.role == "parked" and o.halted_until_s < stage.t_s + seconds)
     return not any(abs(o.s - user.s) < 25.0 for o in leaving)
+
+
+def _brakes_m(speed_mps: float) -> float:
+    """Within so many metres a driver who sees somebody step on the road stops gently, after a moment."""
+    return 1.3 * speed_mps + speed_mps**2 / 3.4
 
 
 def _may_pass(stage: Stage, user: User, errand: Errand, junction: Junction, seconds: float) -> bool:
@@ -90,22 +97,22 @@ def look_for_way_over(stage: Stage, user: User) -> None:
             errand.squares = junction.squares((c.zebra_s - 1.3, c.zebra_s + 1.3), (-reach, reach))
             errand.junction, errand.zebra = junction, True
             return
-    if _is_open(stage, user.s + heading * 2.0):
+    if is_open(stage, user.s + heading * 2.0):
         _lead_over(stage, user, 2.0 - CORNER_M)
 
 
-def _is_open(stage: Stage, s: float) -> bool:
+def is_open(stage: Stage, s: float) -> bool:
     """Whether nothing is parked on either side at ``s``, and it is far from crossings, bus stops and works."""
-    if stage.plan.island_m or any(abs(s - j.crossing.s) < 25.0 for j in stage.junctions.values()):
+    if stage.plan.island_m or any(abs(s - j.crossing.s) < 18.0 for j in stage.junctions.values()):
         return False
     for layout in stage.layouts.values():
-        if any(abs(bay.s - s) < 4.5 for bay in (*layout.bays, *layout.free_bays)):
+        if any(abs(bay.s - s) < 4.5 for bay in layout.bays):
             return False
         if layout.bus_stop is not None and abs(layout.bus_stop.s - s) < 20.0:
             return False
         if layout.works is not None and layout.works.from_s - 2.0 < s < layout.works.to_s + 2.0:
             return False
-    return not stage.side(1).parking_m and not stage.side(-1).parking_m
+    return not any(o.role == "parked" and abs(o.s - s) < 5.5 for o in stage.users)
 
 
 def _lead_over(stage: Stage, user: User, ahead_m: float) -> Errand:

@@ -15,7 +15,7 @@ from simulation.traffic.passers_by import walk
 from simulation.traffic.paths import Path
 from simulation.traffic.sidewalk import direction_on
 from simulation.traffic.stage import BayPair, Stage
-from simulation.traffic.users import User, draw_user
+from simulation.traffic.users import Cue, User, draw_user
 from simulation.world.layout import STRETCH_M, Bay
 
 _BAY_M = 6.0
@@ -36,7 +36,7 @@ def fill_bays(stage: Stage, number: int) -> None:
         rng = stage.rng(27, number, round(10 * bay.s), direction)
         if rng.random() < 0.4 or not stage.settings.vehicles:
             stage.pairs.append(BayPair(direction, bay, front, wanted=bool(stage.settings.vehicles)))
-        elif rng.random() < min(1.0, 0.95 * stage.settings.parked):
+        elif rng.random() < min(1.0, 0.95 * stage.plan.parked):
             _park(stage, bay, direction, rng)
 
 
@@ -47,24 +47,25 @@ def _park(stage: Stage, bay: Bay, direction: int, rng: np.random.Generator) -> N
     if not stage.fits(car, 0.2):
         return
     stage.users.append(car)
-    # On the ego vehicle's side one pulls out well before it, on the other side at any distance.
-    pulls_out_m = rng.uniform(45.0, 65.0) if direction > 0 else rng.uniform(25.0, 50.0)
+    # On the ego vehicle's side one pulls out as near before it as is safe; on the other side it comes nearer meanwhile.
+    pulls_out_m = rng.uniform(34.0, 42.0) if direction > 0 else rng.uniform(50.0, 62.0)
     draw = rng.random()
     if stage.settings.pedestrians and stage.side(-direction).sidewalk_m:
         if draw < 0.3:
-            car.cue_m, car.alights = rng.uniform(20.0, 45.0), True
+            car.cue, car.alights = Cue(car.s, rng.uniform(30.0, 45.0)), True
             return
         if draw < 0.7 and _send_to(stage, car, rng):
             return
-    car.cue_m = pulls_out_m
+    car.cue = Cue(car.s, pulls_out_m)
 
 
 def _send_to(stage: Stage, car: User, rng: np.random.Generator) -> bool:
-    """Somebody on the sidewalk walks to ``car``, to be there when the ego vehicle is near; False where nobody can."""
+    """Somebody on the sidewalk will walk to ``car`` as the ego vehicle comes; False where nobody can."""
     side = 1 if car.d > 0 else -1
     heading = direction_on(stage, side, 1 if rng.random() < 0.5 else -1)
-    seconds = stage.until_met_s(car.s, rng.uniform(20.0, 45.0)) - 2.0
-    user = walk(stage, side, heading, car.s - heading * min(max(_PACE_MPS * seconds, 4.0), 35.0), rng, _PACE_MPS)
+    apart = rng.uniform(4.0, 8.0)
+    cue = Cue(car.s, 45.0, apart / _PACE_MPS)
+    user = walk(stage, side, heading, car.s - heading * apart, rng, _PACE_MPS, cue)
     if user is None:
         return False
     boarding.head_for(user, car)
@@ -73,8 +74,8 @@ def _send_to(stage: Stage, car: User, rng: np.random.Generator) -> bool:
 
 def attend(stage: Stage, car: User) -> None:
     """A parked car of which something is expected, once the ego vehicle is near enough."""
-    if 0.0 < car.s - stage.ego.s <= car.cue_m:
-        car.cue_m = -math.inf
+    if car.cue is not None and stage.is_due(car.cue):
+        car.cue = None
         if car.alights:
             boarding.get_out(stage, car)
         else:
@@ -84,7 +85,7 @@ def attend(stage: Stage, car: User) -> None:
 def load(stage: Stage, number: int) -> None:
     """A van or truck that stands in the lane for a while."""
     plan, rng = stage.plan, stage.rng(28, number)
-    draw, direction, s = rng.random(), 1 if rng.random() < 0.2 else -1, (number + rng.uniform(0.2, 0.8)) * STRETCH_M
+    draw, direction, s = rng.random(), 1 if rng.random() < 0.5 else -1, (number + rng.uniform(0.2, 0.8)) * STRETCH_M
     if draw > _LOADS * stage.settings.vehicles or plan.lanes > 1 or plan.island_m or plan.district == "country":
         return
     if abs(s - stage.ego.s) < 40.0 or any(abs(s - j.crossing.s) < 45.0 for j in stage.junctions.values()):

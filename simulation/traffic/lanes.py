@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from simulation.actors import Kind
 from simulation.traffic.kinds import CYCLISTS, MAIN, draw_kind
 from simulation.traffic.paths import Path
 from simulation.traffic.stage import Stage
@@ -13,10 +14,14 @@ from simulation.traffic.users import User, draw_user
 from simulation.world.layout import AHEAD_M, BEHIND_M
 
 _SPACING = 1.1  # times the plan's
-_FILLED = 0.6  # of the places along a lane at the start
+_FILLED = 0.6, 0.4  # of the places along a lane at the start; fewer come towards the ego vehicle by chance ...
 _SLOW = ("cyclist", "truck", "bus")
 _SPARED = 0.6  # share of those that the ego vehicle does not get ahead of itself where it could not pass
 _TOWS = 0.04  # share of cars with a trailer
+_RARER = 1.7  # ... because others are called
+_CALLED_M = 54.0  # somebody is called to be at a place when the ego vehicle is so far before it
+_MEETS_S = 14.0  # after the street has begun to live, a car comes up behind a cyclist
+_RIDES = 0.3  # share of those who are called that ride
 _RIDERS = 0.1  # share of places at the start that somebody has who would not have come otherwise
 
 
@@ -25,6 +30,7 @@ class Lanes:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._called: set[float] = set()  # places for which somebody has been called
         self._next: dict[tuple[int, int, int], float] = {}  # the gap at each end of each lane before somebody enters
 
     def fill(self) -> None:
@@ -37,9 +43,19 @@ class Lanes:
                     rng = stage.rng(21, lane, direction, slot)
                     s = ego_s - BEHIND_M + 5.0 + (slot + rng.uniform(0.1, 0.9)) * pitch
                     riding = stage.settings.cyclists > 0 and rng.random() < _RIDERS * stage.settings.cyclists
-                    taken = rng.random() < _FILLED * min(1.0, stage.settings.vehicles) or riding
+                    taken = rng.random() < _FILLED[direction < 0] * min(1.0, stage.settings.vehicles) or riding
                     if taken and s < ego_s + AHEAD_M - 5.0:
                         self._enter(lane, direction, s, full_speed=True)
+
+    def queue(self) -> None:
+        """A car ahead of the ego vehicle, and somebody on a cycle ahead of that, to be overtaken soon."""
+        stage = self._stage
+        if stage.plan.lanes > 1 or stage.plan.island_m or not stage.settings.vehicles * stage.settings.cyclists:
+            return
+        for ahead_m, kind in ((24.0, "car"), (24.0 + _MEETS_S * (0.85 * stage.limit_mps - 4.6), "cyclist")):
+            for nudge in range(12):
+                if self._enter(0, 1, stage.ego.s + ahead_m + 3.0 * nudge, full_speed=True, kind=kind):
+                    break
 
     def feed(self) -> None:
         """Let somebody in at each end of a lane at which its traffic can appear, once the last one is far enough."""
@@ -54,22 +70,50 @@ class Lanes:
         key = (lane, direction, end)
         if key not in self._next:
             rng = stage.rng(22, lane, direction, end, stage.number())
-            self._next[key] = 18.0 + rng.exponential(_SPACING * stage.plan.traffic_m / max(density, 0.01))
+            self._next[key] = 18.0 + rng.exponential(
+                _SPACING * (1.0 if direction > 0 else _RARER) * stage.plan.traffic_m / max(density, 0.01)
+            )
         lane_d = -direction * stage.plan.lane_d(lane)
+        if direction < 0:
+            self._call(lane, s)
         near = min((abs(u.s - s) for u in stage.drivers() if abs(u.d - lane_d) < 2.0), default=math.inf)
         if not density or near < self._next[key]:
             return
         if self._enter(lane, direction, s, slower=None if direction < 0 else end > 0):
             del self._next[key]
 
+    def _call(self, lane: int, s: float) -> None:
+        """Somebody comes along in time for a crossing, or a free bay, ahead of the ego vehicle where it could leave the
+        lane before the eyes of that."""
+        stage = self._stage
+        places = [p.front.s for p in stage.pairs if p.wanted and p.direction < 0 and lane == stage.plan.lanes - 1]
+        places += [j.crossing.s for j in stage.junctions.values() if len(j.ways("main", -1, lane)) > 1]
+        for place in places:
+            if place in self._called or not 30.0 < place - stage.ego.s < AHEAD_M - 20.0:
+                continue
+            kind: Kind = "cyclist" if stage.rng(33, round(place), lane).random() < _RIDES else "car"
+            pace = 4.6 if kind == "cyclist" else 0.85 * stage.limit_mps
+            share = stage.settings.cyclists if kind == "cyclist" else stage.settings.vehicles
+            due = share and stage.until_met_s(place, _CALLED_M) < (s - place) / pace
+            if due and self._enter(lane, -1, s, kind=kind):
+                self._called.add(place)
+
     def _enter(
-        self, lane: int, direction: int, s: float, *, full_speed: bool = False, slower: bool | None = None
+        self,
+        lane: int,
+        direction: int,
+        s: float,
+        *,
+        full_speed: bool = False,
+        slower: bool | None = None,
+        kind: Kind | None = None,
     ) -> bool:
         """Put somebody into a lane; ``slower`` or faster than the ego vehicle where that matters."""
         stage, plan, number = self._stage, self._stage.plan, self._stage.number()
         rng = stage.rng(23, number)
-        kind = draw_kind(stage, MAIN, rng)
-        if kind in _SLOW and direction > 0 and plan.lanes == 1 and rng.random() < _SPARED:
+        chosen = kind is not None
+        kind = kind or draw_kind(stage, MAIN, rng)
+        if not chosen and kind in _SLOW and direction > 0 and plan.lanes == 1 and rng.random() < _SPARED:
             return False
         if kind is None or (kind in ("cyclist", "bus", "truck") and lane != plan.lanes - 1):
             return False

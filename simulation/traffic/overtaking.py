@@ -73,13 +73,13 @@ def _overtake(stage: Stage, user: User, leader: User) -> None:
     direction, gap = user.along_street, user.leader_gap_m
     apart = 0.5 * (user.width_m + leader.width_m) + (0.9 if leader.kind == "cyclist" else 0.6)
     left = apart - direction * (user.d - leader.d)
-    speed = 0.9 * user.want_mps
+    speed = user.want_mps
     gain = speed - leader.speed_mps
     if left < 0.3 or gain < 2.5 or gap < max(8.0 - leader.speed_mps, 3.0):
         return
     out = min(max(gap - 0.5, 8.5), 30.0)
-    passing, seconds = _pass(user, leader, speed, gap + leader.length_m + user.length_m + 3.0)
-    back = 12.0 + 0.6 * speed
+    passing, seconds = _pass(user, leader, speed, gap + leader.length_m + user.length_m + 2.0)
+    back = 10.0 + 0.5 * speed
     total = max(out, passing) + back
     seconds += (total - passing) / speed
     if seconds > 14.0 or stage.to_next_line_m(user) < total + 12.0 or not _is_free(stage, user, leader, total, seconds):

@@ -10,8 +10,7 @@ from simulation.traffic.stage import Stage
 from simulation.traffic.users import Deed, User
 
 _IN_M, _OUT_M = 12.0, 11.0  # of street that it takes
-_CHANCE = 0.8
-_SIGHT_M = 70.0  # bays are taken while the ego vehicle is so near before them
+_CHANCE = 0.9
 
 
 def consider(stage: Stage, user: User) -> None:
@@ -28,9 +27,9 @@ def consider(stage: Stage, user: User) -> None:
             continue
         if stage.to_next_line_m(user) < ahead + 5.0:
             continue  # there is a crossing to be passed first
-        if not 0.0 < pair.front.s - stage.ego.s < _SIGHT_M + (30.0 if direction > 0 else 0.0):
+        if not stage.will_be_seen(pair.front.s, (ahead - _IN_M) / max(user.speed_mps, 3.0)):
             continue
-        if stage.rng(3, user.number, round(pair.front.s)).random() > _CHANCE or _rider_beside(stage, user):
+        if stage.rng(3, user.number, round(pair.front.s)).random() > _CHANCE or _rider_beside(stage, user, ahead):
             continue
         pair.wanted = False
         bends = swerve(_IN_M, direction * (pair.front.d - user.d))
@@ -67,7 +66,7 @@ def leave(stage: Stage, user: User) -> None:
         if other is user or other.role == "parked" or abs(other.d) > stage.kerb_m(-direction):
             continue
         ahead = direction * (other.s - user.s)
-        behind = 10.0 + 3.5 * (other.speed_mps if other.along_street == direction else 0.0)
+        behind = 10.0 + 2.6 * (other.speed_mps if other.along_street == direction else 0.0)
         same_half = (
             abs(other.d - lane_d) < 0.6 * stage.plan.lane_m + 0.5 * other.width_m - 0.9 or abs(other.d - user.d) < 2.0
         )
@@ -90,10 +89,10 @@ def _is_shut_in(stage: Stage, user: User) -> bool:
     )
 
 
-def _rider_beside(stage: Stage, user: User) -> bool:
+def _rider_beside(stage: Stage, user: User, ahead_m: float) -> bool:
     """Whether a cyclist might be cut off."""
     direction = user.along_street
     return any(
-        o.kind == "cyclist" and o.along_street == direction and -15.0 < direction * (o.s - user.s) < 50.0
+        o.kind == "cyclist" and o.along_street == direction and -15.0 < direction * (o.s - user.s) < ahead_m
         for o in stage.drivers()
     )

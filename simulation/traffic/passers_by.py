@@ -9,14 +9,14 @@ import numpy as np
 from simulation.traffic.paths import Path
 from simulation.traffic.sidewalk import direction_on, lanes_m
 from simulation.traffic.stage import Stage
-from simulation.traffic.users import User, draw_user
-from simulation.world.layout import AHEAD_M, BEHIND_M, Layout
+from simulation.traffic.users import Cue, User, draw_user
+from simulation.world.layout import AHEAD_M, BEHIND_M, STRETCH_M, Layout
 
 # Metres of one sidewalk per place where somebody may walk. Nobody walks along country roads.
 _SPACING_M = {
     "city": 22.0, "avenue": 45.0, "residential": 130.0, "garden suburb": 150.0, "works": 160.0, "country": math.inf,
 }  # fmt: skip
-_AT_ZEBRA = {"city": 3.0, "avenue": 2.5}  # people who want to cross there; elsewhere fewer
+_AT_ZEBRA = {"city": 2.0, "avenue": 2.0}  # people who want to cross there; elsewhere fewer
 _TALK = 0.5  # share of places where two walk towards each other
 
 
@@ -61,31 +61,40 @@ class PassersBy:
             return
         rng = stage.rng(31, layout.number)
         for _ in range(
-            int(rng.poisson(_AT_ZEBRA.get(stage.plan.district, 0.8) * min(stage.settings.pedestrians, 2.0)))
+            int(rng.poisson(_AT_ZEBRA.get(stage.plan.district, 1.5) * min(stage.settings.pedestrians, 2.0)))
         ):
             side = 1 if rng.random() < 0.5 else -1
             if stage.side(side).sidewalk_m:
                 heading = direction_on(stage, side, 1)
-                apart = 1.3 * stage.until_met_s(crossing.s, rng.uniform(10.0, 40.0))
-                user = walk(stage, side, heading, crossing.zebra_s - heading * min(max(apart, 3.0), 60.0), rng)
+                beyond = 0.0 if heading > 0 else crossing.s + crossing.clear_m - crossing.zebra_s
+                apart, pace = rng.uniform(3.0, 16.0) + beyond, rng.uniform(1.1, 1.5)
+                cue = Cue(crossing.zebra_s, rng.uniform(25.0, 60.0), apart / pace)
+                user = walk(stage, side, heading, crossing.zebra_s - heading * apart, rng, pace, cue)
                 if user is not None:
                     user.wish_m = 0.0
 
 
 def walk(
-    stage: Stage, side: int, heading: int, s: float, rng: np.random.Generator, pace_mps: float | None = None
+    stage: Stage,
+    side: int,
+    heading: int,
+    s: float,
+    rng: np.random.Generator,
+    pace_mps: float | None = None,
+    cue: Cue | None = None,
 ) -> User | None:
-    """Somebody new who walks on the sidewalk of one side; None where there is no room, or a side street."""
+    """Somebody new who walks on the sidewalk of one side, or stands there until ``cue``; None where there is no
+    room, or a side street."""
     d = side * lanes_m(stage, side)[0 if heading > 0 else 1]
     arms = [j.crossing for j in stage.junctions.values() if side in j.crossing.arms]
     if any(abs(s - c.s) < c.clear_m + 1.0 for c in arms):
         return None
-    if not -BEHIND_M + 2.0 < s - stage.ego.s < AHEAD_M - 1.0:
+    if not -BEHIND_M + 2.0 < s - stage.ego.s < AHEAD_M + (STRETCH_M if cue else 0.0) - 1.0:
         return None
     pace = pace_mps or rng.uniform(1.1, 1.5)
     path = Path(s, d, 0.0 if heading > 0 else math.pi)
-    user = draw_user(stage.number(), "walker", "pedestrian", path, pace, pace, rng)
-    user.side = side
+    user = draw_user(stage.number(), "walker", "pedestrian", path, 0.0 if cue else pace, pace, rng)
+    user.side, user.cue = side, cue
     if rng.random() < 0.8:
         user.wish_m = rng.uniform(1.0, 25.0)
     if not stage.fits(user, 0.15):

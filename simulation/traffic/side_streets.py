@@ -9,12 +9,12 @@ from simulation.traffic.junction import Junction
 from simulation.traffic.kinds import CYCLISTS, SIDE, draw_kind
 from simulation.traffic.paths import Path
 from simulation.traffic.stage import Stage
-from simulation.traffic.users import draw_user
-from simulation.world.layout import AHEAD_M, BEHIND_M, SIDE_REACH_M
+from simulation.traffic.users import Cue, draw_user
+from simulation.world.layout import AHEAD_M, SIDE_REACH_M
 
 _PAUSE_S = 20.0, 7.0  # between two who come along one arm, and where they are seen
 _TURN = 0.8  # share of those who do not go straight on
-_RIDE_S = 8.0  # from where they appear to the crossing
+_RIDE_S = 10.5  # from where they appear to the crossing
 
 
 class SideStreets:
@@ -22,32 +22,34 @@ class SideStreets:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._due_s: dict[tuple[int, int], float] = {}  # by crossing and arm: when the next one comes
+        self._first: dict[tuple[int, int], Cue] = {}  # by crossing and arm: who comes first
+        self._due_s: dict[tuple[int, int], float] = {}  # and when the next one comes
 
     def expect(self, junction: Junction) -> None:
-        """The first one along each arm comes to the crossing when the ego vehicle does."""
-        stage = self._stage
+        """The first one along each arm comes to the crossing just before the ego vehicle does."""
         for arm in junction.crossing.arms:
-            rng = stage.rng(26, junction.number, arm)
-            meets = stage.until_met_s(junction.crossing.s, rng.uniform(20.0, 50.0))
-            self._due_s[junction.number, arm] = stage.t_s + max(rng.uniform(0.0, 4.0), meets - _RIDE_S)
+            rng = self._stage.rng(26, junction.number, arm)
+            self._first[junction.number, arm] = Cue(junction.crossing.s, rng.uniform(55.0, 70.0), _RIDE_S)
 
     def forget(self, number: int) -> None:
         """The crossing of this number is out of reach."""
-        self._due_s = {key: due for key, due in self._due_s.items() if key[0] != number}
+        for arm in (1, -1):
+            self._first.pop((number, arm), None)
+            self._due_s.pop((number, arm), None)
 
     def feed(self) -> None:
         """Whoever comes now."""
         stage = self._stage
         rate = stage.settings.vehicles + CYCLISTS * stage.settings.cyclists
         for junction in stage.junctions.values():
-            if not rate or not -BEHIND_M + 10.0 < junction.crossing.s - stage.ego.s < AHEAD_M - 10.0:
+            if not rate or not -10.0 < junction.crossing.s - stage.ego.s < AHEAD_M - 10.0:
                 continue
             for arm in junction.crossing.arms:
                 coming = 20.0 < junction.crossing.s - stage.ego.s < 120.0
-                if stage.t_s >= self._due_s[junction.number, arm]:
+                key = junction.number, arm
+                if stage.t_s >= self._due_s[key] if key in self._due_s else stage.is_due(self._first[key]):
                     rng = stage.rng(24, junction.number, arm, stage.tick)
-                    self._due_s[junction.number, arm] = stage.t_s + 3.0 + rng.exponential(_PAUSE_S[coming] / rate)
+                    self._due_s[key] = stage.t_s + 3.0 + rng.exponential(_PAUSE_S[coming] / rate)
                     self._enter(junction, -arm)
 
     def _enter(self, junction: Junction, direction: int) -> None:

@@ -12,7 +12,7 @@ from simulation.settings import TrafficSettings
 from simulation.traffic.actions import Log
 from simulation.traffic.junction import Junction
 from simulation.traffic.motion import overlap
-from simulation.traffic.users import EGO_TRACK_ID, User
+from simulation.traffic.users import EGO_TRACK_ID, Cue, User
 from simulation.world.layout import Bay, Layout
 from simulation.world.plan import Plan, Side, generator
 
@@ -101,8 +101,17 @@ class Stage:
         )  # fmt: skip
 
     def until_met_s(self, s: float, before_m: float) -> float:
-        """In about so many seconds the ego vehicle is ``before_m`` before the place ``s``, as traffic mostly flows."""
-        return max(0.0, s - before_m - self.ego.s) / (0.65 * self.limit_mps)
+        """In about so many seconds the ego vehicle is ``before_m`` before the place ``s``, at its present speed."""
+        return max(0.0, s - before_m - self.ego.s) / max(self.ego.speed_mps, 3.0)
+
+    def is_due(self, cue: Cue) -> bool:
+        """Whether it is time for who waits for ``cue``."""
+        return self.until_met_s(cue.s, cue.before_m) <= cue.lead_s
+
+    def will_be_seen(self, s: float, in_s: float) -> bool:
+        """Whether what begins at the place ``s`` in so many seconds, and takes a few, happens before the eyes of the
+        ego vehicle as it comes."""
+        return 12.0 < s - self.ego.s - in_s * self.ego.speed_mps < 62.0
 
     def is_seen(self, s: float) -> bool:
         """Whether the place ``s`` is where the ego vehicle's cameras see best. Drives are short: what could be done

@@ -69,6 +69,15 @@ class Errand:
     entered: bool = False
 
 
+@dataclass(frozen=True)
+class Cue:
+    """When somebody begins: ``lead_s`` before the ego vehicle is ``before_m`` before the place ``s``."""
+
+    s: float
+    before_m: float
+    lead_s: float = 0.0
+
+
 @dataclass(slots=True, eq=False)
 class User:
     """One road user. ``along_m``, ``s``, ``d``, ``yaw``: its middle on its path and in the street."""
@@ -111,7 +120,7 @@ class User:
     face_yaw: float = 0.0  # how far a standing person has turned from its way
     blocked_since_s: float = math.inf  # so long somebody on foot has not got on
     squeezes_until_s: float = -math.inf  # and slips past the others
-    cue_m: float = -math.inf  # a parked car acts once the ego vehicle is so near before it
+    cue: Cue | None = None  # it waits for this before it does anything
     alights: bool = False  # by letting somebody out, instead of pulling out
 
     @property

@@ -13,6 +13,11 @@ _BLOCKED_S, _SQUEEZE_S = 3.0, 2.5  # who has been in others' way so long slips p
 
 def decide(stage: Stage, user: User) -> None:
     """Set the wall before which ``user`` has to stop, and begin or end what it does."""
+    if user.cue is not None:
+        user.wall_m = 0.0
+        if not stage.is_due(user.cue):
+            return
+        user.cue = None
     user.wall_m = math.inf
     if user.errand is None:
         kerb_to_kerb.look_for_arm(stage, user)
