@@ -24,6 +24,7 @@ class StreetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     district: str | None = None  # one of world.plan.DISTRICTS
     slopes: Relief = 1.0  # how hilly, times what the seed says
     bends: Relief = 1.0
+    parked: Factor = 1.0  # how many parking places are taken, times what the district says
 
 
 class TrafficSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +33,6 @@ class TrafficSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vehicles: Factor = 1.0
     pedestrians: Factor = 1.0
     cyclists: Factor = 1.0
-    parked: Factor = 1.0
 
 
 class LidarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

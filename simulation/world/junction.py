@@ -111,7 +111,7 @@ def line_side_streets(site: Site) -> None:
 def _park(site: Site, rng: np.random.Generator, crossing: Crossing, flank: Flank) -> None:
     end = min(_end_m(site, crossing, flank), 60.0) - 4.0
     for d in np.arange(flank.front + 9.0, end, 6.0):
-        if rng.random() < max(site.district.parked, 0.15):
+        if rng.random() < max(site.district.parked, 0.15) * site.plan.parked:
             s = crossing.s + flank.sign * (crossing.half_width_m + PARKING_M / 2)
             yaw = flank.sign * math.pi / 2 + rng.normal(0.0, 0.02)
             site.stand_countable("car", rng, s, flank.sign * d, yaw=yaw, z=0.0)

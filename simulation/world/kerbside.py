@@ -40,7 +40,7 @@ def reserve_places(site: Site) -> None:
 def park_vehicles(site: Site) -> None:
     """Fill the bays that are not free; lorries first, for one takes the room of two or three cars."""
     rng = site.rng(Trade.PARKING)
-    taken = [bay for bay in site.layout.bays if rng.random() < site.district.parked]
+    taken = [bay for bay in site.layout.bays if rng.random() < site.district.parked * site.plan.parked]
     kinds = [_draw_kind(site, rng, site.flank(bay.d)) for bay in taken]
     for bay, kind in sorted(zip(taken, kinds, strict=True), key=lambda pair: pair[1] != "truck"):
         flank = site.flank(bay.d)

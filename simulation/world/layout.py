@@ -125,7 +125,7 @@ def draw_layout(seed: int, plan: Plan, number: int) -> Layout:
             if side.parking_m and not _blocked(float(s), sign, crossing, bus_stop, works):
                 yaw = np.pi if sign > 0 else 0.0
                 bay = Bay(float(s), sign * (plan.half_road_m + side.parking_m / 2), yaw)
-                if rng.random() < 0.2:
+                if rng.random() < 0.28:
                     left_free = 2  # two in a row: room to drive in and out without reversing
                 (free if left_free > 0 else taken).append(bay)
                 left_free -= 1
@@ -181,7 +181,7 @@ def _heads(
 
 
 def _draw_bus_stop(rng: np.random.Generator, plan: Plan, number: int) -> BusStop | None:
-    rate = {"city": 0.1, "avenue": 0.12, "country": 0.03}.get(plan.district, 0.06)
+    rate = {"city": 0.15, "avenue": 0.18, "country": 0.04}.get(plan.district, 0.12)
     sign, chosen = int(rng.choice([1, -1])), rng.random() < rate
     side = plan.left if sign > 0 else plan.right
     if not chosen or side.sidewalk_m < 1.8:

@@ -75,7 +75,7 @@ class Plan:
     hills: tuple[Wave, ...]  # of its height: swing m, wavelength m, phase
     relief: Relief  # crown, gutters, kerbs and waves of the road
     ego_lane: int
-    ego_speed_mps: float
+    parked: float  # how many parking places are taken, times what the district says
     traffic_m: float  # spacing of road users in a lane
     road_shade: float
 
@@ -128,7 +128,7 @@ def draw_plan(seed: int, settings: StreetSettings | None = None) -> Plan:
             divided=island_m > 0.0,
         ),
         ego_lane=int(rng.integers(lanes)),
-        ego_speed_mps=rng.uniform(8.0, 10.0),
+        parked=settings.parked,
         traffic_m=rng.uniform(30.0, 80.0),
         road_shade=rng.uniform(0.8, 1.25),
     )

@@ -350,6 +350,20 @@ def test_what_stands_shows_every_class_that_stands_in_ten_drives() -> None:
     assert {10, 11, 15, 18, 20, 40, 44, 48, 49, 50, 51, 60, 70, 71, 72, 80, 81, 99} <= seen
 
 
+def test_parking_places_are_taken_as_the_settings_say() -> None:
+    counts = []
+    for parked in (0.0, 1.0, 5.0):
+        plan = draw_plan(3, StreetSettings(district="residential", parked=parked))
+        line, in_bays = line_of(plan), 0
+        for number in range(8):
+            bays = [line.pose(bay.s, bay.d)[:2, 3] for bay in draw_layout(3, plan, number).bays]
+            things = [thing.placed.pose[:2, 3] for thing in Stretch(3, plan, line, number).build().things]
+            in_bays += sum(any(np.linalg.norm(thing - bay) < 1.5 for bay in bays) for thing in things)
+        counts.append(in_bays)
+    assert counts[0] == 0
+    assert counts[0] < counts[1] < counts[2]
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_layouts_keep_bays_out_of_junctions(seed: int) -> None:
