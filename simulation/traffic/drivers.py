@@ -13,6 +13,7 @@ _LOOK_M = 45.0  # so far ahead a crossing is thought about
 _COMMIT_MPS2 = 2.2  # who would have to brake harder goes on
 _THINK_TICKS = 5
 _TURN = 0.1, 0.9  # share of those who turn where they could, and where they will be seen
+_HOLDS_UP = 0.3  # share of those, before the ego vehicle, who do so although it may have to wait for them
 
 
 def decide(stage: Stage, user: User) -> None:
@@ -81,7 +82,9 @@ def _choose(stage: Stage, user: User, junction: Junction, ways: list[Way]) -> Wa
     seen = stage.will_be_seen(junction.crossing.s, to_line_m / max(user.speed_mps, 3.0))
     if not small or not turns or user.deeds or rng.random() > _TURN[seen]:
         return ways[0]
-    return turns[int(rng.integers(len(turns)))]
+    way = turns[int(rng.integers(len(turns)))]
+    slow = user.along_street > 0 and (way.turn == "left" or user.kind == "cyclist") and stage.plan.lanes == 1
+    return ways[0] if slow and rng.random() > _HOLDS_UP else way
 
 
 def approach(stage: Stage, user: User, junction: Junction, way: Way) -> Movement:

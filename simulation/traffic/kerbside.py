@@ -34,7 +34,7 @@ def fill_bays(stage: Stage, number: int) -> None:
             continue
         spent |= {bay, front}
         rng = stage.rng(27, number, round(10 * bay.s), direction)
-        if rng.random() < 0.4 or not stage.settings.vehicles:
+        if rng.random() < 0.45 or not stage.settings.vehicles:
             stage.pairs.append(BayPair(direction, bay, front, wanted=bool(stage.settings.vehicles)))
         elif rng.random() < min(1.0, 0.95 * stage.plan.parked):
             _park(stage, bay, direction, rng)
@@ -48,13 +48,13 @@ def _park(stage: Stage, bay: Bay, direction: int, rng: np.random.Generator) -> N
         return
     stage.users.append(car)
     # On the ego vehicle's side one pulls out as near before it as is safe; on the other side it comes nearer meanwhile.
-    pulls_out_m = rng.uniform(34.0, 42.0) if direction > 0 else rng.uniform(50.0, 62.0)
+    pulls_out_m = rng.uniform(42.0, 54.0) if direction > 0 else rng.uniform(50.0, 62.0)
     draw = rng.random()
     if stage.settings.pedestrians and stage.side(-direction).sidewalk_m:
-        if draw < 0.3:
+        if draw < 0.25:
             car.cue, car.alights = Cue(car.s, rng.uniform(30.0, 45.0)), True
             return
-        if draw < 0.7 and _send_to(stage, car, rng):
+        if draw < 0.6 and _send_to(stage, car, rng):
             return
     car.cue = Cue(car.s, pulls_out_m)
 
@@ -96,16 +96,21 @@ def load(stage: Stage, number: int) -> None:
         stage.number(), "driver", "van" if rng.random() < 0.8 else "truck", path, 0.0, 0.9 * stage.limit_mps, rng
     )
     if stage.fits(user, 10.0):
-        user.halted_until_s = stage.t_s + rng.uniform(8.0, 24.0)
+        user.halted_until_s = stage.t_s + _until_passed_s(stage, s, rng)
         user.indicating = "right"
         stage.users.append(user)
         stage.log.begin("vehicle halts in lane", user.track_id, stage.t_s)
 
 
+def _until_passed_s(stage: Stage, s: float, rng: np.random.Generator) -> float:
+    """How long somebody stands at ``s``: about until the ego vehicle has come, but not for ever."""
+    return min(max(stage.until_met_s(s, 15.0) + rng.uniform(-1.0, 4.0), 8.0), 26.0)
+
+
 def call_bus(stage: Stage, number: int) -> None:
     """A bus that stands at its stop."""
     stop, rng = stage.layouts[number].bus_stop, stage.rng(30, number)
-    if stop is None or rng.random() > 0.8 * min(1.0, stage.settings.vehicles):
+    if stop is None or rng.random() > min(1.0, stage.settings.vehicles):
         return
     lane, direction = stage.plan.lanes - 1, -stop.sign
     path = Path(stop.s, -direction * stage.plan.lane_d(lane), 0.0 if direction > 0 else math.pi)
@@ -113,6 +118,6 @@ def call_bus(stage: Stage, number: int) -> None:
     user.along_m, user.lane = -0.5 * user.length_m - 0.3, lane
     user.locate()
     if stage.is_wide_enough(user) and stage.fits(user, 12.0) and abs(user.s - stage.ego.s) > 40.0:
-        user.halted_until_s, user.indicating = stage.t_s + rng.uniform(8.0, 25.0), "right"
+        user.halted_until_s, user.indicating = stage.t_s + _until_passed_s(stage, user.s, rng), "right"
         stage.users.append(user)
         stage.log.begin("bus halts", user.track_id, stage.t_s)

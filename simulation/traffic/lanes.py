@@ -14,13 +14,13 @@ from simulation.traffic.users import User, draw_user
 from simulation.world.layout import AHEAD_M, BEHIND_M
 
 _SPACING = 1.1  # times the plan's
-_FILLED = 0.6, 0.4  # of the places along a lane at the start; fewer come towards the ego vehicle by chance ...
+_FILLED = 0.6, 0.25  # of the places along a lane at the start; fewer come towards the ego vehicle by chance ...
 _SLOW = ("cyclist", "truck", "bus")
 _SPARED = 0.6  # share of those that the ego vehicle does not get ahead of itself where it could not pass
 _TOWS = 0.04  # share of cars with a trailer
 _RARER = 1.7  # ... because others are called
 _CALLED_M = 54.0  # somebody is called to be at a place when the ego vehicle is so far before it
-_MEETS_S = 14.0  # after the street has begun to live, a car comes up behind a cyclist
+_MEETS_S = 15.0, 17.0, 19.0, 21.0, 23.0, 13.0  # after the street has begun to live, a car comes up behind a cyclist
 _RIDES = 0.3  # share of those who are called that ride
 _RIDERS = 0.1  # share of places at the start that somebody has who would not have come otherwise
 
@@ -30,6 +30,7 @@ class Lanes:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._quiet_s = 0.0  # nobody comes towards the ego vehicle before that: somebody overtakes
         self._called: set[float] = set()  # places for which somebody has been called
         self._next: dict[tuple[int, int, int], float] = {}  # the gap at each end of each lane before somebody enters
 
@@ -52,16 +53,25 @@ class Lanes:
         stage = self._stage
         if stage.plan.lanes > 1 or stage.plan.island_m or not stage.settings.vehicles * stage.settings.cyclists:
             return
-        for ahead_m, kind in ((24.0, "car"), (24.0 + _MEETS_S * (0.85 * stage.limit_mps - 4.6), "cyclist")):
+        pace, rides = 0.85 * stage.limit_mps, 4.0
+        for meets_s in _MEETS_S:
+            place = stage.ego.s + 24.0 + meets_s * pace
+            if not any(place - 20.0 < j.crossing.s < place + 85.0 for j in stage.junctions.values()):
+                break
+        else:
+            return  # nowhere is there room for it between two crossings
+        for ahead_m, kind in ((24.0, "car"), (24.0 + meets_s * (pace - rides), "cyclist")):
             for nudge in range(12):
                 if self._enter(0, 1, stage.ego.s + ahead_m + 3.0 * nudge, full_speed=True, kind=kind):
+                    self._quiet_s = 22.0
                     break
 
     def feed(self) -> None:
         """Let somebody in at each end of a lane at which its traffic can appear, once the last one is far enough."""
         for lane in range(self._stage.plan.lanes):
             for direction, end in ((1, 1), (1, -1), (-1, 1)):  # nobody who comes towards the ego comes from behind
-                self._feed(lane, direction, end)
+                if direction > 0 or self._stage.t_s >= self._quiet_s:
+                    self._feed(lane, direction, end)
 
     def _feed(self, lane: int, direction: int, end: int) -> None:
         stage = self._stage
@@ -92,7 +102,7 @@ class Lanes:
             if place in self._called or not 30.0 < place - stage.ego.s < AHEAD_M - 20.0:
                 continue
             kind: Kind = "cyclist" if stage.rng(33, round(place), lane).random() < _RIDES else "car"
-            pace = 4.6 if kind == "cyclist" else 0.85 * stage.limit_mps
+            pace = 4.0 if kind == "cyclist" else 0.85 * stage.limit_mps
             share = stage.settings.cyclists if kind == "cyclist" else stage.settings.vehicles
             due = share and stage.until_met_s(place, _CALLED_M) < (s - place) / pace
             if due and self._enter(lane, -1, s, kind=kind):
@@ -120,7 +130,7 @@ class Lanes:
         if kind == "cyclist":
             if slower is False:
                 return False
-            want, d = rng.uniform(3.6, 5.6), stage.cycling_d(-direction)
+            want, d = rng.uniform(3.6, 4.4 if chosen else 5.6), stage.cycling_d(-direction)
         else:
             low, high = {None: (0.82, 1.08), True: (0.8, 1.0), False: (1.0, 1.15)}[slower]
             want = stage.limit_mps * rng.uniform(low, high) * (0.88 if kind in ("truck", "bus") else 1.0)

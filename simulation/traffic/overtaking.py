@@ -10,7 +10,7 @@ from simulation.traffic.users import Deed, User
 from simulation.world.layout import AHEAD_M, BEHIND_M
 
 _STAND_OFF_M = 10.0  # room to swerve out from behind who stands
-_BACK = 0.01, 0.12  # chance that somebody on the inner lane thinks of keeping right, and where it is seen
+_BACK = 0.01, 0.2  # chance that somebody on the inner lane thinks of keeping right, and where it is seen
 
 
 def is_slow(stage: Stage, user: User) -> bool:

@@ -27,7 +27,8 @@ def consider(stage: Stage, user: User) -> None:
             continue
         if stage.to_next_line_m(user) < ahead + 5.0:
             continue  # there is a crossing to be passed first
-        if not stage.will_be_seen(pair.front.s, (ahead - _IN_M) / max(user.speed_mps, 3.0)):
+        begins_s = (ahead - _IN_M) / max(user.speed_mps, 3.0)
+        if not (stage.is_seen(pair.front.s) or stage.will_be_seen(pair.front.s, begins_s)):
             continue
         if stage.rng(3, user.number, round(pair.front.s)).random() > _CHANCE or _rider_beside(stage, user, ahead):
             continue
