@@ -83,7 +83,7 @@ def _choose(stage: Stage, user: User, junction: Junction, ways: list[Way]) -> Wa
     if not small or not turns or user.deeds or rng.random() > _TURN[seen]:
         return ways[0]
     way = turns[int(rng.integers(len(turns)))]
-    slow = user.along_street > 0 and (way.turn == "left" or user.kind == "cyclist") and stage.plan.lanes == 1
+    slow = user.along_street > 0 and way.turn == "left" and stage.plan.lanes == 1
     return ways[0] if slow and rng.random() > _HOLDS_UP else way
 
 

@@ -16,7 +16,7 @@ from simulation.world.layout import AHEAD_M, BEHIND_M, STRETCH_M, Layout
 _SPACING_M = {
     "city": 22.0, "avenue": 45.0, "residential": 130.0, "garden suburb": 150.0, "works": 160.0, "country": math.inf,
 }  # fmt: skip
-_AT_ZEBRA = {"city": 1.5, "avenue": 1.5}  # people who want to cross there; elsewhere fewer
+_AT_ZEBRA = {"city": 2.0, "avenue": 1.5}  # people who want to cross there; elsewhere fewer
 _TALK = 0.5  # share of places where two walk towards each other
 
 
@@ -61,7 +61,7 @@ class PassersBy:
             return
         rng = stage.rng(31, layout.number)
         for _ in range(
-            int(rng.poisson(_AT_ZEBRA.get(stage.plan.district, 1.0) * min(stage.settings.pedestrians, 2.0)))
+            int(rng.poisson(_AT_ZEBRA.get(stage.plan.district, 1.5) * min(stage.settings.pedestrians, 2.0)))
         ):
             side = 1 if rng.random() < 0.5 else -1
             if stage.side(side).sidewalk_m:
