@@ -71,7 +71,8 @@ class FrameMaker:
         left = pictures.get(LEFT)
         with clock("truth"):
             seen = {camera: visibility.measure(moment, p.hits, camera) for camera, p in pictures.items()}
-            solid = boxes.measure(moment, turn.labels, turn.dt_s, compensated=settings.lidar.compensate)
+            anybody = set().union(*seen.values())
+            solid = boxes.measure(moment, turn.labels, turn.dt_s, compensated=settings.lidar.compensate, seen=anybody)
             record = {
                 "lidar_pose": (moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE).tolist(),
                 "tracking": {n: tracking.lines(frame, moment, by, solid) for n, by in seen.items()},

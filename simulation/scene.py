@@ -43,25 +43,25 @@ class Solid:
     def __init__(self, mesh: Mesh, origin: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0)) -> None:
         o3d = import_open3d()
         self.mesh, self.origin = mesh, np.asarray(origin, float)
-        self._tensor = o3d.core.Tensor
+        self._shared = o3d.core.Tensor.from_numpy  # a view, not a copy
         # One thread builds the tree: the order of equal hits, and so every byte, is the same in every run.
         self._caster = o3d.t.geometry.RaycastingScene(nthreads=1)
         vertices = (mesh.vertices - self.origin).astype(np.float32)
-        self._caster.add_triangles(self._tensor(vertices), self._tensor(mesh.triangles.astype(np.uint32)))
+        self._caster.add_triangles(self._shared(vertices), self._shared(mesh.triangles.astype(np.uint32)))
 
     def cast(self, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """First hits of ``rays`` float32 [N,6], start and unit direction, relative to ``origin``.
 
         Range float32 [N] (metres, inf where a ray meets nothing), triangle int64 [N] (-1 there), normal float32 [N,3].
         """
-        result = self._caster.cast_rays(self._tensor(rays))
+        result = self._caster.cast_rays(self._shared(rays))
         triangle = result["primitive_ids"].numpy().astype(np.int64)
         triangle[triangle == _MISSED] = -1
         return result["t_hit"].numpy(), triangle, result["primitive_normals"].numpy()
 
     def blocked(self, rays: np.ndarray) -> np.ndarray:
         """Whether each of ``rays`` float32 [N,6] meets anything within its direction's length: bool [N]."""
-        return self._caster.test_occlusions(self._tensor(rays), 0.0, 1.0).numpy()
+        return self._caster.test_occlusions(self._shared(rays), 0.0, 1.0).numpy()
 
 
 @dataclass(frozen=True, eq=False)

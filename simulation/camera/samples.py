@@ -23,7 +23,7 @@ class Extra(NamedTuple):
     share: np.ndarray
 
 
-_CONTRAST, _FAINT = np.float32(0.06), np.float32(0.003)  # seen: share of the brighter, and of full scale
+_CONTRAST, _FAINT = np.float32(0.08), np.float32(0.004)  # seen: share of the brighter, and of full scale
 
 
 @numba.njit(cache=True)

@@ -25,6 +25,7 @@ def decide(stage: Stage, user: User) -> None:
         overtaking.consider(stage, user)
         parking.consider(stage, user)
     overtaking.keep_off(stage, user)
+    overtaking.let_in(stage, user)
     _halt_at_stop(stage, user)
     if stage.t_s < user.halted_until_s:
         user.wall_m = 0.0

@@ -12,9 +12,9 @@ from simulation.traffic.stage import Stage
 # Shares. Heavy vehicles and two-wheelers are more frequent than in KITTI's recordings, where ten short drives would
 # have none of them.
 MAIN: dict[Kind, float] = {
-    "car": 0.62, "van": 0.08, "truck": 0.035, "bus": 0.09, "motorcyclist": 0.03, "cyclist": 0.12,
+    "car": 0.62, "van": 0.08, "truck": 0.035, "bus": 0.05, "motorcyclist": 0.1, "cyclist": 0.1,
 }  # fmt: skip
-SIDE: dict[Kind, float] = {"car": 0.68, "van": 0.06, "motorcyclist": 0.02, "cyclist": 0.24}
+SIDE: dict[Kind, float] = {"car": 0.68, "van": 0.06, "motorcyclist": 0.08, "cyclist": 0.2}
 CYCLISTS = 0.13  # of those who come along a lane, if nothing is set otherwise
 
 

@@ -137,18 +137,22 @@ def _gap(users, pieces, i, j, horizon):  # pragma: no cover - compiled
 
 @numba.njit(cache=True)
 def _bumps(users, i, s, d, yaw, skin):  # pragma: no cover - compiled
-    """Whether user ``i`` at (s, d, yaw), grown by ``skin``, would overlap anybody."""
+    """Whether user ``i`` at (s, d, yaw), grown by ``skin``, would overlap anybody.
+
+    Two who are nearer than the skin already may part: one of them goes on, or both would stand for ever.
+    """
     me = users[i]
     for j in range(len(users)):
         if j == i or users[j, GROUP] == me[GROUP] or me[WALKER] * users[j, WALKER] > 1.0:
             continue
         other = users[j]
-        if overlap(
-            s, d, yaw, me[HALF_LENGTH] + skin, me[HALF_WIDTH] + skin,
-            other[S], other[D], other[YAW], other[HALF_LENGTH], other[HALF_WIDTH],
-        ):  # fmt: skip
+        length, width = other[HALF_LENGTH], other[HALF_WIDTH]
+        at = other[S], other[D], other[YAW]
+        if overlap(s, d, yaw, me[HALF_LENGTH] + skin, me[HALF_WIDTH] + skin, *at, length, width):
+            if np.hypot(other[S] - s, other[D] - d) < np.hypot(other[S] - me[S], other[D] - me[D]):
+                return True
             on_foot = me[WALKER] > 0.0 and other[WALKER] > 0.0  # who has slipped past somebody gets clear again
-            if not on_foot or np.hypot(other[S] - s, other[D] - d) < np.hypot(other[S] - me[S], other[D] - me[D]):
+            if not on_foot and overlap(s, d, yaw, me[HALF_LENGTH], me[HALF_WIDTH], *at, length, width):
                 return True
     return False
 

@@ -28,6 +28,17 @@ def keep_off(stage: Stage, user: User) -> None:
         user.wall_m = min(user.wall_m, max(room, 0.0))
 
 
+def let_in(stage: Stage, user: User) -> None:
+    """Brake for somebody who passed ``user`` and comes back into the lane beside it, having gained less than meant."""
+    for claim in stage.claims:
+        other, direction = claim.user, claim.direction
+        if other is user or user.along_street != direction or direction * math.sin(other.yaw) > -0.02:
+            continue
+        ahead = direction * (other.s - user.s) / (0.5 * (other.length_m + user.length_m) + 1.0)
+        if -1.0 < ahead < 1.5:
+            user.wall_m = 0.0
+
+
 def consider(stage: Stage, user: User) -> None:
     """Overtake, or change lanes, where ``user`` has a reason to and nobody is in the way."""
     leader, plan = user.leader, stage.plan

@@ -12,6 +12,7 @@ measured: it is then longer than the body by that motion.
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import NamedTuple
 
 import numpy as np
@@ -46,19 +47,29 @@ class Measured(NamedTuple):
     dt_s: float
 
 
-def measure(moment: Moment, labels: np.ndarray, dt_s: np.ndarray, *, compensated: bool = True) -> dict[int, Measured]:
-    """The boxes of each actor by ``track_id``, seen or not, in the order of ``moment.actors``.
+def measure(
+    moment: Moment,
+    labels: np.ndarray,
+    dt_s: np.ndarray,
+    *,
+    compensated: bool = True,
+    seen: Container[int] = (),
+) -> dict[int, Measured]:
+    """The boxes of each actor that has a point or is in ``seen``, by ``track_id``, in the order of ``moment.actors``.
 
     ``labels`` uint32 [N] and ``dt_s`` [N] are the scan's. ``compensated``: whether its points are in the frame that the
     LiDAR has at the moment; otherwise each is in the frame of its own pulse, and so are the boxes.
     """
     times = _times(labels >> 16, dt_s)
-    measured = [times.get(actor.track_id, (0, np.zeros(3))) for actor in moment.actors]
+    actors = [actor for actor in moment.actors if actor.track_id in times or actor.track_id in seen]
+    if not actors:
+        return {}
+    measured = [times.get(actor.track_id, (0, np.zeros(3))) for actor in actors]
     places = lidar_poses(moment, np.array([dt[1] if not compensated else 0.0 for _, dt in measured]))
     to_lidar = np.linalg.inv(places)
     return {
         actor.track_id: Measured(_box(actor, frame, dt), _box(actor, LIDAR_TO_AHEAD @ frame, dt), points, float(dt[1]))
-        for actor, frame, (points, dt) in zip(moment.actors, to_lidar, measured, strict=True)
+        for actor, frame, (points, dt) in zip(actors, to_lidar, measured, strict=True)
     }
 
 

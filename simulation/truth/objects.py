@@ -34,13 +34,13 @@ class Sighting(NamedTuple):
 
 
 def line(frame: int, moment: Moment, seen: Mapping[int, Mapping[int, Seen]], boxes: Mapping[int, Measured]) -> str:
-    """One frame's line, without the newline. ``seen``: by camera, then by ``track_id``."""
+    """One frame's line, without the newline: whoever has ``boxes``. ``seen``: by camera, then by ``track_id``."""
     turn = lidar_pose(moment)[:3, :3]
     listed = [
         _entry(actor, turn, boxes[actor.track_id])
         | {f"image_{n}": _view(by.get(actor.track_id)) for n, by in seen.items()}
         for actor in moment.actors
-        if any(actor.track_id in by for by in seen.values()) or boxes[actor.track_id].lidar_points
+        if actor.track_id in boxes
     ]
     return json.dumps({"frame": frame, "t_s": round(moment.t_s, 6), "objects": listed}, separators=(",", ":"))
 

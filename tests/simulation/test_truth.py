@@ -149,10 +149,16 @@ def test_a_box_holds_its_body_from_the_first_of_its_points_to_the_last() -> None
 
 def test_an_actor_that_no_pulse_meets_has_its_box_at_the_moment_itself() -> None:
     at = moment([actor(9, Placed(car_box(9), pose(30.0, 2.0), np.array([10.0, 0, 0])))], ego=LEVEL_LIDAR)
-    found = boxes.measure(at, np.zeros(0, np.uint32), np.zeros(0, np.float32))[9]
+    found = boxes.measure(at, np.zeros(0, np.uint32), np.zeros(0, np.float32), seen={9})[9]
     assert (found.lidar_points, found.dt_s) == (0, 0.0)
     np.testing.assert_allclose(found.in_lidar.centre_m, (30.0, 2.0, 0.75 - LEVEL_HEIGHT_M), atol=1e-9)
     np.testing.assert_allclose(found.in_lidar.size_m, np.array([4.0, 1.8, 1.5]) + 2 * boxes.MARGIN_M)
+
+
+def test_nobody_in_sight_is_no_box_and_an_empty_line() -> None:
+    at = moment([actor(9, Placed(car_box(9), pose(30.0, 2.0)))])
+    assert boxes.measure(at, np.full(4, 40, np.uint32), np.zeros(4, np.float32)) == {}
+    assert json.loads(objects.line(0, at, {2: {}}, {}))["objects"] == []
 
 
 # KITTI's conventions
@@ -161,7 +167,7 @@ def test_an_actor_that_no_pulse_meets_has_its_box_at_the_moment_itself() -> None
 def tracked_at(x: float, y: float, yaw: float) -> TrackedObject:
     """The label of a car at (x, y) metres ahead and to the left of camera 0, which is level."""
     at = moment([actor(3, Placed(car_box(3), pose(x, y, yaw=yaw)))], ego=LEVEL_CAMERA)
-    box = boxes.measure(at, np.zeros(0, np.uint32), np.zeros(0))[3].in_camera
+    box = boxes.measure(at, np.zeros(0, np.uint32), np.zeros(0), seen={3})[3].in_camera
     return tracking.tracked(4, "car", 3, visibility.Seen(100, (10, 20, 30, 40), 0.0, 0.0), box)
 
 
@@ -228,7 +234,8 @@ def test_the_files_lines_list_who_is_seen_by_whom() -> None:
     actors = [actor(i, Placed(car_box(i), places[i], velocity), "bus" if i == 11 else "pedestrian") for i in places]
     at = moment(actors, t_s=0.7)
     seen = visibility.measure(at, look(at))
-    solid = boxes.measure(at, np.full(6, ids["lidar"] << 16 | 30, np.uint32), np.full(6, -0.05, np.float32))
+    solid = boxes.measure(at, np.full(6, ids["lidar"] << 16 | 30, np.uint32), np.full(6, -0.05, np.float32), seen=seen)
+    assert solid.keys() == {11, 12}
     (line,) = tracking.lines(7, at, seen, solid)
     fields = line.split()
     assert fields[:5] == ["7", "11", "Misc", "0", "0"]
