@@ -102,7 +102,7 @@ def wait_until(true: object, seconds: float = 60.0) -> None:
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_process_and_goes_on_later(here: Path, end: signal.Signals) -> None:
     """Ctrl-C goes to the whole group, as a terminal sends it; SIGKILL to the first process alone."""
-    call = ["simulate", "--out", str(here / "d"), "--frames", "40", "--camera", "none", "--no-preview", "--jobs", "2"]
+    call = ["simulate", "--out", str(here / "d"), "--frames", "400", "--camera", "none", "--no-preview", "--jobs", "2"]
     run = subprocess.Popen(
         [sys.executable, str(ROOT / "run.py"), *call], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -122,4 +122,4 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on_later(here: Path, e
     if end == signal.SIGINT:
         assert "the same command goes on from there" in " ".join(said.split())
     assert not (here / "d" / "drive.json").exists()
-    assert 2 <= drive.frames_done(here / "d", Recipe(frames=40, seed=0, cameras=())) < 40
+    assert 2 <= drive.frames_done(here / "d", Recipe(frames=400, seed=0, cameras=())) < 400
