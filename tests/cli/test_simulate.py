@@ -104,7 +104,11 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on_later(here: Path, e
     """Ctrl-C goes to the whole group, as a terminal sends it; SIGKILL to the first process alone."""
     call = ["simulate", "--out", str(here / "d"), "--frames", "400", "--camera", "none", "--no-preview", "--jobs", "2"]
     run = subprocess.Popen(
-        [sys.executable, str(ROOT / "run.py"), *call], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, str(ROOT / "run.py"), *call],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     try:
         records = here / "d" / ".unfinished"
