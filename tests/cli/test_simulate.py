@@ -108,7 +108,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on_later(here: Path, e
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - background jobs ignore it
     )
     try:
         records = here / "d" / ".unfinished"
