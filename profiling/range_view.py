@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 from formats.pointcloud import read_bin
 from models.range_view.knn import inverse_gaussian, refine
 from models.range_view.projection import project
+from profiling.interleaved import interleave
 
 ROUNDS = 20
 HEIGHT, FOV_UP_DEG, FOV_DOWN_DEG = 64, 3.0, -25.0
@@ -63,20 +63,10 @@ def patches(image: np.ndarray) -> np.ndarray:
     return (1 + np.digitize(image[0], np.geomspace(3, 60, 17))).astype(np.uint8)
 
 
-def medians_ms(versions: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median time of each version over ``ROUNDS`` rounds, in milliseconds. A first round is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in versions}
-    for _ in range(1 + ROUNDS):
-        for name, version in versions.items():
-            started = time.perf_counter()
-            version()
-            times[name].append(1e3 * (time.perf_counter() - started))
-    return {name: float(np.median(values[1:])) for name, values in times.items()}
-
-
 def compare(what: str, numpy_version: Callable[[], object], ours: Callable[[], object]) -> None:
-    found = medians_ms({"NumPy": numpy_version, "numba": ours})
-    print(f"{what:28s} {found['NumPy']:9.2f} ms {found['numba']:8.2f} ms {found['NumPy'] / found['numba']:6.1f}x")
+    found = interleave({"NumPy": numpy_version, "numba": ours}, ROUNDS)
+    numpy_ms, numba_ms = found["NumPy"].median_ms, found["numba"].median_ms
+    print(f"{what:28s} {numpy_ms:9.2f} ms {numba_ms:8.2f} ms {numpy_ms / numba_ms:6.1f}x")
 
 
 def profile(points: np.ndarray) -> None:
