@@ -8,12 +8,11 @@ import numpy as np
 
 from errors import UserError
 from inference.auto import check_request, open_session
-from inference.manifest import Labels, Manifest, Normalisation, SensorProfile, load_manifest
+from inference.manifest import load_manifest
+from inference.range_view import CHANNELS, describe
 from pipeline.messages import RangeImage, SemanticScan
 
 log = logging.getLogger(__name__)
-
-CHANNELS = 5  # range, x, y, z, remission
 
 
 class Segmentation:
@@ -82,7 +81,7 @@ class Segmentation:
             raise UserError(
                 f"segmentation: knn_sigma is {knn_sigma}, knn_cutoff_m {knn_cutoff_m}; both must be above 0"
             )
-        _described(model, load_manifest(model))
+        describe(model, load_manifest(model))
 
     def open(self) -> None:
         """Load the model, compile what is compiled at first use, and run all of it once."""
@@ -93,7 +92,7 @@ class Segmentation:
             threads=self.threads or None,
             allow_fallback=self.allow_fallback,
         )
-        self._normalisation, self._labels, self._sensor = _described(self.model, self._session.manifest)
+        self._normalisation, self._labels, self._sensor = describe(self.model, self._session.manifest)
         height, width = self._sensor.height, self._sensor.width
         empty = np.full((CHANNELS, height, width), -1, np.float32)
         self.process(RangeImage(image=empty, point_pixel=np.zeros(1, np.int32), point_range=np.ones(1, np.float32)))
@@ -119,6 +118,7 @@ class Segmentation:
 
     def _segment(self, image: np.ndarray) -> np.ndarray:
         """The class of each pixel, uint8 [H, W]."""
+        from models.range_view.labels import pixel_labels
         from models.range_view.normalize import normalize
 
         height, width = image.shape[1:]
@@ -129,19 +129,13 @@ class Segmentation:
             )
         normalised = normalize(image, self._normalisation.means, self._normalisation.stds)
         outputs = self._session.infer({self._session.inputs[0].name: normalised[np.newaxis]})
-        if "labels" in outputs:
-            return outputs["labels"][0].astype(np.uint8, copy=False)
-        return outputs["logits"][0].argmax(axis=0).astype(np.uint8)
+        return pixel_labels(outputs)
 
     def _refine(self, label_image: np.ndarray, projected: RangeImage) -> np.ndarray:
         """The class of each point, uint8 [N]."""
-        if self.knn == 0:
-            labels = label_image.ravel()[projected.point_pixel]
-            labels[projected.point_pixel < 0] = 0
-            return labels
-        from models.range_view.knn import refine
+        from models.range_view.labels import point_labels
 
-        return refine(
+        return point_labels(
             label_image,
             projected.image[0],
             projected.point_pixel,
@@ -152,33 +146,3 @@ class Segmentation:
             cutoff_m=self.knn_cutoff_m,
             classes=len(self._labels.names),
         )
-
-
-def _described(model: str, manifest: Manifest) -> tuple[Normalisation, Labels, SensorProfile]:
-    """What this node needs of a manifest. Raises :class:`UserError` where the model is of another kind."""
-
-    def wrong(what: str) -> UserError:
-        return UserError(f"{model}: {what}; give the folder of a range-view segmentation model")
-
-    normalisation, labels, sensor = manifest.normalisation, manifest.labels, manifest.sensor
-    if normalisation is None or labels is None or sensor is None:
-        raise wrong("its manifest has no normalisation, no labels or no sensor")
-    if len(normalisation.means) != CHANNELS:
-        raise wrong(f"it normalises {len(normalisation.means)} channels, a range image has {CHANNELS}")
-    if len(labels.names) > 256:
-        raise wrong(f"it has {len(labels.names)} classes, a point's label holds 256")
-    size = (sensor.height, sensor.width)
-    if len(manifest.inputs) != 1 or manifest.inputs[0].dtype != "float32":
-        raise wrong("it does not take one float32 image")
-    if manifest.inputs[0].shape != (1, CHANNELS, *size):
-        raise wrong(f"it takes {manifest.inputs[0]}, not [1, {CHANNELS}, {size[0]}, {size[1]}] as its sensor says")
-    pixels, scores = manifest.output("labels"), manifest.output("logits")
-    if pixels is None and scores is None:
-        raise wrong(f"it gives {', '.join(tensor.name for tensor in manifest.outputs)}, neither labels nor logits")
-    if pixels is not None and pixels.shape != (1, *size):
-        raise wrong(f"it gives {pixels}, not [1, {size[0]}, {size[1]}]")
-    if pixels is None and scores is not None and scores.shape != (1, len(labels.names), *size):
-        raise wrong(
-            f"it gives {scores}, not [1, {len(labels.names)}, {size[0]}, {size[1]}] for its {len(labels.names)} labels"
-        )
-    return normalisation, labels, sensor
