@@ -10,6 +10,7 @@ from typing import Any
 import typer
 import typer.main
 
+from cli import evaluate
 from cli.doctor import doctor
 from cli.graph import graph
 from cli.play import play
@@ -24,6 +25,8 @@ EXIT_INTERRUPTED = 130
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (play, simulate, graph, validate, doctor)
+GROUPS = {"evaluate": (evaluate.segmentation,)}
+"""Verbs with verbs of their own: ``run.py evaluate segmentation``."""
 
 
 def build() -> Any:
@@ -37,6 +40,11 @@ def build() -> Any:
     )
     for verb in VERBS:
         app.command()(verb)
+    for name, verbs in GROUPS.items():
+        group = typer.Typer(rich_markup_mode=None)
+        for verb in verbs:
+            group.command()(verb)
+        app.add_typer(group, name=name, help=sys.modules[verbs[0].__module__].__doc__)
     return typer.main.get_command(app)
 
 
@@ -56,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _usage(error: Any, arguments: Sequence[str]) -> int:
     text = error.format_message()
-    verbs = [verb.__name__ for verb in VERBS]
+    verbs = [*(verb.__name__ for verb in VERBS), *GROUPS]
     verb = next((word for word in arguments if not word.startswith("-")), "")
     if verb not in verbs:
         near = difflib.get_close_matches(verb, verbs, n=1)
