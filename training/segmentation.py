@@ -84,7 +84,7 @@ def train(
                 f"{out}: is of SqueezeSegV3-{checkpoint.layers}, not -{layers}; give --layers {checkpoint.layers}"
             )
         network.load_state_dict(checkpoint.network)
-        optimizer.load_state_dict(checkpoint.optimizer)
+        optimizer.load_state_dict(torch.load(out.with_suffix(".optimizer"), weights_only=True))
         first = checkpoint.step
 
     def samples(step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,16 +117,19 @@ def train(
             recent_loss = loss.item() if recent_loss is None else 0.95 * recent_loss + 0.05 * loss.item()
             progress.update(task, completed=step + 1, description=f"loss {recent_loss:.3f}")
             if (step + 1) % SAVE_EVERY_STEPS == 0 or step + 1 == steps:
+                torch.save(optimizer.state_dict(), out.with_suffix(".optimizer"))
                 save_checkpoint(
                     out,
                     Checkpoint(
                         layers=layers,
                         classes=network.classes,
+                        sac="isk",
                         height=height,
                         width=width,
                         step=step + 1,
                         network=network.state_dict(),
-                        optimizer=optimizer.state_dict(),
+                        label_names=table.names,
+                        trained_on=f"{len(pairs)} scans of {len(drives)} drives",
                     ),
                 )
                 progress.console.print(f"step {step + 1}: loss {recent_loss:.3f}")

@@ -1,15 +1,22 @@
-"""What a training of SqueezeSegV3 saves: weights, and what is needed to go on or to export them."""
+"""A trained SqueezeSegV3 in one file: its weights, and what export, evaluation and further training need to know.
+
+Tensors and plain values only: reading a checkpoint runs nothing. How to go on with an interrupted training (optimiser,
+generators, best score) is the training's own file.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from errors import UserError
+from models.range_view.normalize import HDL64_MEANS, HDL64_STDS
 from models.squeezesegv3.network import SqueezeSegV3
 
 _FAMILY = "squeezesegv3"
@@ -17,18 +24,39 @@ _FAMILY = "squeezesegv3"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """``height`` and ``width``: the range images it was trained for. ``step``: training steps done."""
+    """One trained network.
+
+    Attributes:
+        layers, classes, sac: the arguments of :class:`~models.squeezesegv3.network.SqueezeSegV3`.
+        height, width: pixels of the range images it was trained on.
+        step: training steps done; 0 where nobody says.
+        network: its state dict, the buffers of batch norm and the side heads included.
+        label_names: one per class, in the order of the logits.
+        trained_on: what it has seen, in one line for people.
+        fov_up_deg, fov_down_deg: vertical field of view of those range images.
+        means, stds: of range, x, y, z (metres) and remission, for :func:`models.range_view.normalize.normalize`.
+    """
 
     layers: int
     classes: int
+    sac: str
     height: int
     width: int
     step: int
-    network: dict[str, Any]
-    optimizer: dict[str, Any]
+    network: dict[str, Tensor]
+    label_names: tuple[str, ...]
+    trained_on: str
+    fov_up_deg: float = 3.0
+    fov_down_deg: float = -25.0
+    means: tuple[float, ...] = HDL64_MEANS
+    stds: tuple[float, ...] = HDL64_STDS
+
+    def __post_init__(self) -> None:
+        if len(self.label_names) != self.classes:
+            raise ValueError(f"{len(self.label_names)} label names for {self.classes} classes")
 
     def restore(self) -> SqueezeSegV3:
-        """The network with these weights."""
+        """The network with these weights, in training mode as a new one is."""
         network = SqueezeSegV3(self.layers, self.classes)
         network.load_state_dict(self.network)
         return network.to(memory_format=torch.channels_last)
@@ -40,31 +68,46 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
+    content = io.BytesIO()
+    torch.save({"family": _FAMILY, **vars(checkpoint)}, content)
+    temporary = path.with_name(f".{path.name}.partial")
     try:
-        with temporary.open("wb") as file:
-            torch.save({"family": _FAMILY, **vars(checkpoint)}, file)
+        temporary.write_bytes(content.getbuffer())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Nothing in it is run: tensors and plain values only.
+    """Read a checkpoint onto the CPU.
 
     Raises:
-        UserError: no such file, or not a checkpoint of this network.
+        UserError: no such file, not a checkpoint of this network, or its weights are not those of the network it names.
     """
+    state = _load(path)
+    expected = {field.name for field in dataclasses.fields(Checkpoint)}
+    if not isinstance(state, dict) or state.pop("family", None) != _FAMILY:
+        raise UserError(f"{path}: not a checkpoint of SqueezeSegV3; give one that run.py train or run.py import wrote")
+    if state.keys() != expected:
+        different = ", ".join(sorted(map(str, state.keys() ^ expected)))
+        raise UserError(f"{path}: a checkpoint of another version of Rangecast ({different}); train or import it again")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = Checkpoint(**state)
+        with torch.device("meta"):
+            SqueezeSegV3(checkpoint.layers, checkpoint.classes).load_state_dict(checkpoint.network, assign=True)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged: {' '.join(str(error).split())[:300]}") from error
+    return checkpoint
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"{path}: no such checkpoint") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path}: not a checkpoint, or damaged; train or copy it again") from error
-    fields = {field.name for field in dataclasses.fields(Checkpoint)}
-    if not isinstance(state, dict) or state.pop("family", None) != _FAMILY or not fields <= state.keys():
-        raise UserError(f"{path}: not a checkpoint of SqueezeSegV3 as training.segmentation saves it")
-    return Checkpoint(**{name: state[name] for name in fields})
+        raise UserError(f"{path}: not a checkpoint, or damaged; train, import or copy it again") from error

@@ -10,6 +10,7 @@ pytest.importorskip("onnxscript")
 
 from errors import UserError  # noqa: E402
 from export.squeezesegv3 import export, main  # noqa: E402
+from formats.labels import load_label_table  # noqa: E402
 from inference.manifest import load_manifest  # noqa: E402
 from inference.ort import import_onnxruntime  # noqa: E402
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
@@ -23,8 +24,17 @@ def checkpoint(classes=20):
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.running_mean.normal_(0, 0.3)
             layer.running_var.uniform_(0.5, 2)
-    state = network.state_dict()
-    return Checkpoint(layers=21, classes=classes, height=8, width=64, step=7, network=state, optimizer={})
+    return Checkpoint(
+        layers=21,
+        classes=classes,
+        sac="isk",
+        height=8,
+        width=64,
+        step=7,
+        network=network.state_dict(),
+        label_names=load_label_table().names[:classes],
+        trained_on="nothing: random weights",
+    )
 
 
 @pytest.fixture(scope="module")
