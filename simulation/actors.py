@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Placed, Scene
 
 Kind = Literal[
@@ -65,3 +66,11 @@ class Moment:
     scene: Scene
     actors: tuple[Actor, ...]
     ego: Callable[[np.ndarray], np.ndarray]
+
+    def lidar_pose(self) -> np.ndarray:
+        """LiDAR to street at the moment itself, float64 [4,4]."""
+        return self.lidar_poses(np.zeros(1))[0]
+
+    def lidar_poses(self, dt_s: np.ndarray) -> np.ndarray:
+        """LiDAR to street at each of ``dt_s`` [N] seconds after the moment, float64 [N,4,4]."""
+        return self.ego(dt_s) @ LIDAR_TO_VEHICLE

@@ -17,7 +17,6 @@ from simulation.layouts import oxts
 from simulation.lidar.profile import load_profile
 from simulation.lidar.sweep import Scan, scan
 from simulation.recipe import LEFT, PERIOD_S, Recipe
-from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.street import Street
 from simulation.truth import boxes, motion, objects, tracking, visibility
 
@@ -74,7 +73,7 @@ class FrameMaker:
             anybody = set().union(*seen.values())
             solid = boxes.measure(moment, turn.labels, turn.dt_s, compensated=settings.lidar.compensate, seen=anybody)
             record = {
-                "lidar_pose": (moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE).tolist(),
+                "lidar_pose": moment.lidar_pose().tolist(),
                 "tracking": {n: tracking.lines(frame, moment, by, solid) for n, by in seen.items()},
                 "objects": objects.line(frame, moment, seen, solid),
                 "points_per_label": _counts(turn.labels & 0xFFFF),

@@ -17,7 +17,7 @@ from simulation.camera.rain import rainfall
 from simulation.camera.sky import daylight
 from simulation.camera.textures import FOLIAGE
 from simulation.camera.trace import Tracer, reached
-from simulation.rig import HEIGHT, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, WIDTH, pixel_rays
+from simulation.rig import HEIGHT, LIDAR_TO_CAMERA, WIDTH, pixel_rays
 from simulation.scene import Hits
 from simulation.settings import CameraSettings
 from simulation.weather import Weather
@@ -38,7 +38,7 @@ def render(
     """What one of the cameras (2 left colour, 3 right colour) takes at the moment."""
     scene, day = moment.scene, daylight(weather)
     mounted, ahead = image_rays(camera)
-    pose = moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
+    pose = moment.lidar_pose()
     eye = pose[:3, :3] @ mounted + pose[:3, 3]
     directions = np.einsum("ij,nj->ni", pose[:3, :3].astype(np.float32), ahead)  # BLAS is slow on such a shape
     hits = scene.cast(eye, directions)
@@ -85,12 +85,12 @@ class _View:
         seen in a picture that saturates at ``full``."""
         counts = self._edges(luminance, full)
         if open_s > 0.0:
-            to_vehicle = LIDAR_TO_VEHICLE @ _camera_to_lidar(image_rays(self.camera)[0])
+            mounted = _camera_to_lidar(image_rays(self.camera)[0])
             motion = blur.motion_px(
                 self.tracer.scene,
                 self.hits,
                 self.points,
-                lambda dt_s: self.moment.ego(np.array([dt_s]))[0] @ to_vehicle,
+                lambda dt_s: self.moment.lidar_poses(np.array([dt_s]))[0] @ mounted,
                 open_s,
             )
             luminance[:], rays = blur.smear(luminance, motion, full)
@@ -113,7 +113,7 @@ class _View:
     def _more(self, luminance: np.ndarray, extra: samples.Extra, counts: np.ndarray, open_s: float) -> np.ndarray:
         """Light of the ``extra`` samples, float32 [K,3]."""
         slices_s = ((np.arange(samples.SLICES) + 0.5) / samples.SLICES - 0.5) * open_s
-        poses = self.moment.ego(slices_s) @ LIDAR_TO_VEHICLE @ _camera_to_lidar(image_rays(self.camera)[0])
+        poses = self.moment.lidar_poses(slices_s) @ _camera_to_lidar(image_rays(self.camera)[0])
         origins, directions, dt_s = samples.rays(extra, poses, slices_s)
         met = self.tracer.scene.cast(origins, directions, dt_s)
         beside = samples.same_surface(extra, counts, met.triangle, self.hits.triangle)

@@ -16,7 +16,6 @@ from simulation.lidar.optics import AIR, CLEAR, GLOSS, MIRROR, NOTHING, PATCHES,
 from simulation.lidar.profile import Profile
 from simulation.lidar.texture import PANE_M, SKIN_M, parts, unevenness
 from simulation.lidar.turn import Turn, turn_of
-from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Scene
 from simulation.settings import LidarSettings
 from simulation.shapes.materials import hash_unit
@@ -53,8 +52,8 @@ def scan(moment: Moment, weather: Weather, settings: LidarSettings, profile: Pro
     """One turn. With ``settings.compensate`` points are where they would be had all been measured at the moment's time
     (the vehicle's motion is taken out, not that of others); without it each is in the LiDAR's frame of its own time."""
     turn = turn_of(profile)
-    poses = moment.ego(turn.column_dt_s) @ LIDAR_TO_VEHICLE
-    there = np.linalg.inv(moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE)
+    poses = moment.lidar_poses(turn.column_dt_s)
+    there = np.linalg.inv(moment.lidar_pose())
     placing = there @ poses if settings.compensate else np.broadcast_to(np.eye(4), poses.shape)
     conditions = _conditions(weather, settings, profile)
     rings = max(1, _BLOCK // profile.columns) * profile.columns

@@ -21,7 +21,6 @@ import numpy as np
 
 from simulation.actors import Actor, Moment
 from simulation.truth.boxes import Measured
-from simulation.truth.sensors import lidar_pose
 from simulation.truth.visibility import Seen
 
 
@@ -35,7 +34,7 @@ class Sighting(NamedTuple):
 
 def line(frame: int, moment: Moment, seen: Mapping[int, Mapping[int, Seen]], boxes: Mapping[int, Measured]) -> str:
     """One frame's line, without the newline: whoever has ``boxes``. ``seen``: by camera, then by ``track_id``."""
-    turn = lidar_pose(moment)[:3, :3]
+    turn = moment.lidar_pose()[:3, :3]
     listed = [
         _entry(actor, turn, boxes[actor.track_id])
         | {f"image_{n}": _view(by.get(actor.track_id)) for n, by in seen.items()}

@@ -7,29 +7,24 @@ from functools import lru_cache
 import numpy as np
 
 from simulation.actors import Moment
-from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, HEIGHT, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, WIDTH
+from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, HEIGHT, LIDAR_TO_CAMERA, WIDTH
 
 CAMERA_TO_LIDAR = np.linalg.inv(LIDAR_TO_CAMERA)
 # LiDAR to camera 0 with the axes named as the LiDAR's: x forward, y left, z up.
 LIDAR_TO_AHEAD = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float) @ LIDAR_TO_CAMERA
 
 
-def lidar_pose(moment: Moment) -> np.ndarray:
-    """LiDAR to street at the moment itself, float64 [4,4]."""
-    return moment.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
-
-
 def lidar_poses(moment: Moment, dt_s: np.ndarray) -> np.ndarray:
-    """LiDAR to street at each of ``dt_s`` [N] seconds after the moment, float64 [N,4,4]."""
+    """:meth:`Moment.lidar_poses` for many equal times [N], each reckoned once."""
     times, back = np.unique(np.asarray(dt_s, np.float64), return_inverse=True)
-    return (moment.ego(times) @ LIDAR_TO_VEHICLE)[back]
+    return moment.lidar_poses(times)[back]
 
 
 def camera_pose(moment: Moment, camera: int) -> np.ndarray:
     """One camera to street at the moment itself, float64 [4,4]; camera axes: x right, y down, z forward."""
     aside = np.eye(4)
     aside[0, 3] = CAMERA_X_M[camera]
-    return lidar_pose(moment) @ CAMERA_TO_LIDAR @ aside
+    return moment.lidar_pose() @ CAMERA_TO_LIDAR @ aside
 
 
 def project(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

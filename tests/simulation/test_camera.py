@@ -62,7 +62,7 @@ def test_hits_are_those_of_the_pixel_centres(moment: Moment, camera: int) -> Non
     """Blur, edges and noise never touch what ground truth is taken from."""
     picture = render(moment, weather(), CameraSettings(), np.random.default_rng(0), camera)
     mounted, ahead = image_rays(camera)
-    pose = moment.ego(np.zeros(1))[0] @ rig.LIDAR_TO_VEHICLE
+    pose = moment.lidar_pose()
     directions = np.einsum("ij,nj->ni", pose[:3, :3].astype(np.float32), ahead)
     again = moment.scene.cast(pose[:3, :3] @ mounted + pose[:3, 3], directions)
     np.testing.assert_array_equal(picture.hits.triangle, again.triangle)

@@ -8,7 +8,6 @@ import pytest
 
 from simulation import rig
 from simulation.actors import Moment
-from simulation.rig import LIDAR_TO_VEHICLE
 from simulation.scene import Body, Placed
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, box
@@ -138,7 +137,7 @@ def test_scene_flow_of_a_scan_leads_to_where_the_next_turn_meets_the_body(
     later = np.concatenate([np.stack(later), ground, np.full((2, 3), np.nan)])
 
     def in_lidar(at: Moment, points: np.ndarray) -> np.ndarray:
-        frames = np.linalg.inv(at.ego(np.zeros(len(dt)) if compensated else dt) @ LIDAR_TO_VEHICLE)
+        frames = np.linalg.inv(at.lidar_poses(np.zeros(len(dt)) if compensated else dt))
         return np.einsum("nij,nj->ni", frames[:, :3, :3], points) + frames[:, :3, 3]
 
     points = in_lidar(now, places)
@@ -159,7 +158,7 @@ def test_a_noisy_point_moves_with_the_body_not_with_its_noise(pair: tuple[Moment
     corners = mesh.vertices[mesh.triangles]
     centres = corners.mean(1)
     noisy = centres + np.random.default_rng(2).normal(0, 0.03, centres.shape)
-    frame = np.linalg.inv(now.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE)
+    frame = np.linalg.inv(now.lidar_pose())
     world = noisy @ car.pose[:3, :3].T + car.pose[:3, 3]
     points = world @ frame[:3, :3].T + frame[:3, 3]
     flow = motion.point_scene_flow(now, points, 14 + np.arange(12), np.zeros(12), then)

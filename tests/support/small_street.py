@@ -57,7 +57,7 @@ def moment(
 
 def look(at: Moment, camera: int = 2) -> Hits:
     """What each pixel of the camera meets."""
-    lidar = at.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
+    lidar = at.lidar_pose()
     v, u = np.mgrid[:375, :1242]
     centre, directions = pixel_rays(u.ravel(), v.ravel(), camera)
     return at.scene.cast(lidar[:3, :3] @ centre + lidar[:3, 3], directions @ lidar[:3, :3].T)
@@ -65,7 +65,7 @@ def look(at: Moment, camera: int = 2) -> Hits:
 
 def in_camera(at: Moment, points: np.ndarray, camera: int = 2) -> np.ndarray:
     """Street coordinates [N,3] in the camera's axes."""
-    lidar = at.ego(np.zeros(1))[0] @ LIDAR_TO_VEHICLE
+    lidar = at.lidar_pose()
     to_camera = LIDAR_TO_CAMERA @ np.linalg.inv(lidar)
     return points @ to_camera[:3, :3].T + to_camera[:3, 3] - (CAMERA_X_M[camera], 0, 0)
 
