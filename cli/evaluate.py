@@ -137,8 +137,8 @@ def _print(whole: Scores, parts: list[Scores], table: LabelTable, frames: int) -
     shown.add_row()
     classes = len(table.names) - 1
     totals = {
-        f"mIoU, all {classes} classes (official)": [_percent(part.miou) for part in everything],
-        "mIoU, classes present": [_percent(part.miou_present) for part in everything],
+        f"mIoU, all {classes} (official)": [_percent(part.miou) for part in everything],
+        "mIoU, those present": [_percent(part.miou_present) for part in everything],
         "classes present": [str(part.present.sum()) for part in everything],
         "accuracy": [_percent(part.accuracy) for part in everything],
         "accuracy (official)": [_percent(part.accuracy_official) for part in everything],
@@ -150,7 +150,7 @@ def _print(whole: Scores, parts: list[Scores], table: LabelTable, frames: int) -
     points = int(whole.support.sum())
     console.print(
         f"{frames:,} scans, {points:,} points, {whole.support[0]:,} of them unlabelled and not scored. "
-        "Official: a class that is not there counts as 0."
+        "Official mIoU: a class that is not there counts as 0."
     )
 
 

@@ -37,13 +37,16 @@ def draw_confusion(counts: np.ndarray, names: Sequence[str], path: Path) -> None
     percent = 100 * counts / np.maximum(points, 1)[:, None]
     figure = _new_figure(13, 9.5)
     axis = figure.subplots()
-    _heat_map(axis, np.where(points[:, None] > 0, percent, np.nan), top=100, blank_below=0.5)
+    _heat_map(axis, np.where(points[:, None] > 0, percent, np.nan), blank_below=0.5)
+    _frame_right_ones(axis, len(points))
     rows = [f"{name}  ({_short(n)})" for name, n in zip(names[1:], points, strict=True)]
     axis.set_yticks(range(len(rows)), rows)
     axis.set_xticks(range(len(names)), [f"{names[0]} (missed)", *names[1:]], rotation=45, ha="right")
     axis.set_ylabel("true class (points)")
     axis.set_xlabel("predicted class")
-    axis.set_title("Of the points of each true class, % that was given each class", loc="left", color=_INK)
+    axis.set_title(
+        "Of the points of each true class, % that was given each class; framed: right", loc="left", color=_INK
+    )
     figure.savefig(path, metadata={"Software": None})
 
 
@@ -59,7 +62,7 @@ def draw_iou_by_distance(whole: Scores, parts: Sequence[Scores], names: Sequence
     curve.plot(place, official, "o--", color=_MUTED, label="mIoU over all classes (an absent one counts as 0)")
     for x, y, part in zip(place, present, parts, strict=True):
         if np.isfinite(y):
-            curve.annotate(f"{y:.1f} ({part.present.sum()} classes)", (x, y), (0, 7), textcoords="offset points",
+            curve.annotate(f"{y:.1f} ({part.present.sum()} classes)", (x, y), (0, 11), textcoords="offset points",
                            ha="center", fontsize=8, color=_ACCENT)  # fmt: skip
     curve.set_ylim(0, 105)
     curve.set_xlim(-0.5, len(parts) - 0.5)
@@ -72,7 +75,7 @@ def draw_iou_by_distance(whole: Scores, parts: Sequence[Scores], names: Sequence
 
     there = np.flatnonzero(whole.present)
     iou = np.array([[100 * part.iou[c] if part.support[c] else np.nan for part in parts] for c in there])
-    _heat_map(map_, iou, top=100, blank_below=-1)
+    _heat_map(map_, iou, blank_below=0)
     map_.set_yticks(range(len(there)), [f"{names[c]}  ({_short(whole.support[c])})" for c in there])
     map_.set_xticks(place, distance_names())
     map_.set_title(
@@ -81,22 +84,30 @@ def draw_iou_by_distance(whole: Scores, parts: Sequence[Scores], names: Sequence
     figure.savefig(path, metadata={"Software": None})
 
 
-def _heat_map(axis: Axes, values: np.ndarray, *, top: float, blank_below: float) -> None:
-    """Colour and write each value; NaN is grey and without a number."""
+def _heat_map(axis: Axes, values: np.ndarray, *, blank_below: float) -> None:
+    """Colour and write each percentage; NaN is grey and without a number."""
     from matplotlib import colormaps
 
     colors = colormaps["Blues"].with_extremes(bad="#e6e9ed")
-    axis.imshow(np.ma.masked_invalid(values), cmap=colors, vmin=0, vmax=top, aspect="auto")
+    axis.imshow(np.ma.masked_invalid(values), cmap=colors, vmin=0, vmax=100, aspect="auto")
     for row, column in np.ndindex(*values.shape):
         value = values[row, column]
         if np.isfinite(value) and value >= blank_below:
-            shade = "white" if value > 0.6 * top else _INK
+            shade = "white" if value > 55 else _INK
             axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8, color=shade)
     axis.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
     axis.grid(which="minor", color="white", linewidth=1)
     axis.tick_params(which="both", length=0)
     axis.spines[:].set_visible(False)
+
+
+def _frame_right_ones(axis: Axes, classes: int) -> None:
+    """Rows begin with class 1, columns with class 0."""
+    from matplotlib.patches import Rectangle
+
+    for row in range(classes):
+        axis.add_patch(Rectangle((row + 0.5, row - 0.5), 1, 1, fill=False, edgecolor=_ACCENT, linewidth=1.2))
 
 
 def _short(points: int) -> str:

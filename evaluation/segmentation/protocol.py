@@ -56,16 +56,16 @@ def intersection_over_union(counts: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scores:
-    """What the protocol says of some points. Class 0 is in none of the means.
+    """What the protocol says of some points. Class 0 is in none of the means. NaN where no point is labelled.
 
     Attributes:
         iou: [classes] float64, as :func:`intersection_over_union` gives it.
         support: [classes] int64, points by true class.
         miou: over all classes, as the benchmark ranks by: a class that is not there counts as 0.
-        miou_present: over the classes that labelled points have. NaN where there are no labelled points.
-        accuracy: labelled points that are right, of all labelled points. NaN where there are none.
+        miou_present: over the classes that labelled points have.
+        accuracy: labelled points that are right, of all labelled points.
         accuracy_official: the same of those only for which a class other than 0 was predicted, as the benchmark's
-            evaluator has it; equal to ``accuracy`` where 0 is never predicted. 0 where there are none.
+            evaluator has it; equal to ``accuracy`` where 0 is never predicted.
     """
 
     iou: np.ndarray
@@ -96,8 +96,8 @@ def scores(counts: np.ndarray) -> Scores:
     return Scores(
         iou=iou,
         support=support,
-        miou=float(np.nan_to_num(iou[1:]).mean()),
+        miou=float(np.nan_to_num(iou[1:]).mean()) if labelled else np.nan,
         miou_present=float(iou[1:][present].mean()) if labelled else np.nan,
         accuracy=hits / labelled if labelled else np.nan,
-        accuracy_official=hits / decided if decided else 0.0,
+        accuracy_official=hits / max(decided, 1) if labelled else np.nan,
     )

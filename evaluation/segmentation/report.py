@@ -49,11 +49,11 @@ def by_distance(counted: Counted) -> list[Scores]:
 def _totals(part: Scores) -> dict[str, Any]:
     return {
         "points_labelled": part.labelled,
-        "miou": part.miou,
+        "miou": _number(part.miou),
         "miou_present": _number(part.miou_present),
         "classes_present": int(part.present.sum()),
         "accuracy": _number(part.accuracy),
-        "accuracy_official": part.accuracy_official,
+        "accuracy_official": _number(part.accuracy_official),
     }
 
 

@@ -98,7 +98,7 @@ def read_classes(path: Path, points: int, table: LabelTable) -> np.ndarray:
     try:
         return table.to_train(raw_ids)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error} (.label files hold raw ids, 40 for road, not classes 0..19)") from error
 
 
 def _is_recording(folder: Path) -> bool:
