@@ -34,8 +34,9 @@ def make_tiny_segmenter(
     """Write ``model.onnx`` and ``model.json`` to ``folder`` (made if absent) and return it.
 
     The graph sees distance only and tells five bands of it apart (:data:`CLASS_NAMES`, :func:`tiny_labels`).
-    ``output``: the six scores of each pixel, or the label alone. In bf16, pixels within 1 % of a band's edge may fall
-    on its other side; ask for ``precision="fp32"`` where the labels must be exact.
+    ``output``: the six scores of each pixel, or the label alone, which may then have more ``class_names``. In bf16,
+    pixels within 1 % of a band's edge may fall on its other side; ask for ``precision="fp32"`` where the labels must
+    be exact.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -75,7 +76,7 @@ def make_tiny_segmenter(
             normalisation=Normalisation(means=MEANS, stds=STDS),
             labels=Labels(
                 names=class_names,
-                colors=tuple((0, 50 * c, 250 - 50 * c) for c in range(len(CLASS_NAMES))),
+                colors=tuple((0, 10 * c, 250 - 10 * c) for c in range(len(class_names))),
             ),
             sensor=SensorProfile(name="HDL-64", height=height, width=width, fov_up_deg=3.0, fov_down_deg=-25.0),
             parity=Parity(passed=True),
