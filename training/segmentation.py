@@ -1,199 +1,179 @@
-"""Train SqueezeSegV3 on labelled LiDAR drives in SemanticKITTI's layout.
-
-    python -m training.segmentation --data DRIVE [DRIVE ...] --out checkpoint.pt --steps 2000
-    python -m training.segmentation --data DRIVE [DRIVE ...] --out checkpoint.pt --score
-
-The loss is the paper's; the schedule is made for a CPU and an hour, not for 150 epochs on GPUs: AdamW, one warm-up,
-cosine decay over ``--steps``, random windows of the image, bfloat16 where the processor has it. An interrupted training
-goes on from its checkpoint with ``--resume``.
-
-A training step allocates and frees gigabytes. On Linux two settings of glibc keep it from handing them back to the
-kernel each time, which is up to ten times faster (one thread where the processors have other work as well):
-
-    GLIBC_TUNABLES=glibc.malloc.hugetlb=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=20000000000 \
-        MALLOC_TOP_PAD_=500000000 OMP_NUM_THREADS=1 python -m training.segmentation …
-"""
+"""SqueezeSegV3 as a :class:`training.task.Task`: labelled LiDAR scans, the multi-layer loss, SemanticKITTI's scores."""
 
 from __future__ import annotations
 
-import argparse
-import math
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
 
 from errors import UserError
-from formats.labels import LabelTable, load_label_table
+from evaluation.segmentation.protocol import confusion, scores
+from formats.labels import load_label_table
 from models.range_view.knn import refine
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from models.squeezesegv3.inference import inference_form
 from models.squeezesegv3.network import SqueezeSegV3
-from training.losses import inverse_frequency_weights, inverse_log_weights, multi_layer_cross_entropy
-from training.metrics import confusion, intersection_over_union
-from training.scans import class_frequencies, evaluation_sample, find_scans, read_scan, training_sample
+from training.drives import find_drives, split
+from training.losses import CLASS_WEIGHTS, lovasz_softmax, multi_layer_cross_entropy
+from training.recipe import Count, NotNegative, Recipe, Settings, Share, ValidationSettings
+from training.scans import class_frequencies, evaluation_sample, find_scans, label_image, read_scan, training_sample
+from training.task import Score
 
-CLASS_WEIGHTS = {"inverse": inverse_frequency_weights, "log": inverse_log_weights}
-WARM_UP_STEPS = 50
-SAVE_EVERY_STEPS = 100
+Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
 
 
-def train(
-    drives: Sequence[Path],
-    out: Path,
-    *,
-    steps: int,
-    batch: int = 4,
-    height: int = 64,
-    width: int = 512,
-    crop_width: int = 128,
-    learning_rate: float = 2e-3,
-    layers: int = 21,
-    class_weights: Literal["inverse", "log"] = "inverse",
-    seed: int = 0,
-    resume: bool = False,
-) -> None:
-    """Train on ``drives`` and write the checkpoint ``out`` every 100 steps and at the end.
+class ModelSettings(Settings, kw_only=True):
+    """Arguments of :class:`models.squeezesegv3.network.SqueezeSegV3`."""
 
-    A step takes ``batch`` windows of ``height`` × ``crop_width`` pixels out of range images of ``height`` × ``width``.
-    ``class_weights``: ``inverse`` frequency as in the release, or inverse ``log`` frequency as in the paper, which
-    suits short trainings.
+    layers: Literal[21, 53]
+    sac: Literal["none", "s", "is", "sk", "isk"] = "isk"
+    dropout: Share = 0.01
+
+
+class ImageSettings(Settings, kw_only=True):
+    """Range images of ``height`` × ``width``; a sample is a window of ``crop_width`` columns."""
+
+    height: Count
+    width: Pixels
+    crop_width: Pixels
+
+
+class DataSettings(Settings, kw_only=True):
+    """Patterns of the names of drives: ``08``, ``street-*``. What is validated on is not trained on."""
+
+    training: tuple[str, ...] = ("*",)
+    validation: tuple[str, ...] = ()
+
+
+class LossSettings(Settings, kw_only=True):
+    """``lovasz``: weight of the Lovász-softmax loss of the last head, beside the cross-entropies of all."""
+
+    class_weights: Literal["inverse", "log", "none"] = "inverse"
+    lovasz: NotNegative = 0.0
+
+
+class SegmentationValidation(ValidationSettings, kw_only=True):
+    """``scans``: how many, evenly spaced; None for all. ``knn``: neighbours that vote for each point's label, 0 for the
+    label of its pixel; None scores pixels instead of points, which is quicker, and not the benchmark's protocol."""
+
+    scans: Count | None = None
+    knn: Annotated[int, msgspec.Meta(ge=0, le=25)] | None = 5
+
+
+class SegmentationRecipe(Recipe, kw_only=True):
+    """The recipe of a SqueezeSegV3."""
+
+    model: ModelSettings
+    image: ImageSettings
+    data: DataSettings
+    loss: LossSettings = LossSettings()
+    validation: SegmentationValidation
+
+
+class SegmentationTask:
+    """See :class:`training.task.Task`.
 
     Raises:
-        UserError: the drives cannot be used, or the checkpoint to resume is not one of such a training.
+        UserError: folders without labelled scans, or patterns that no drive matches.
     """
-    if crop_width % 8 or not 8 <= crop_width <= width:
-        raise UserError(f"crop width {crop_width}: must be a multiple of 8 and at most the width ({width})")
-    table = load_label_table()
-    pairs = find_scans(drives)
-    weights = CLASS_WEIGHTS[class_weights](class_frequencies(pairs, table))
 
-    torch.manual_seed(seed)
-    network = SqueezeSegV3(layers, classes=len(table.names)).to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-2)
-    first = 0
-    if resume:
-        checkpoint = load_checkpoint(out)
-        if checkpoint.layers != layers:
-            raise UserError(
-                f"{out}: is of SqueezeSegV3-{checkpoint.layers}, not -{layers}; give --layers {checkpoint.layers}"
-            )
-        network.load_state_dict(checkpoint.network)
-        optimizer.load_state_dict(torch.load(out.with_suffix(".optimizer"), weights_only=True))
-        first = checkpoint.step
+    def __init__(self, recipe: SegmentationRecipe, folders: Sequence[Path]) -> None:
+        image = recipe.image
+        if image.crop_width > image.width:
+            raise UserError(f"image.crop_width: {image.crop_width} is more than the width, {image.width}")
+        self._recipe, self._table = recipe, load_label_table()
+        self._drives, held_out = split(find_drives(folders), recipe.data.training, recipe.data.validation)
+        self._scans = find_scans(self._drives)
+        validation = find_scans(held_out) if held_out else []
+        count = min(recipe.validation.scans or len(validation), len(validation))
+        self._validation = [validation[i * len(validation) // count] for i in range(count)]
+        self._weights = CLASS_WEIGHTS[recipe.loss.class_weights](class_frequencies(self._scans, self._table))
+        self.samples, self.validation_samples = len(self._scans), len(self._validation)
+        self.data = {
+            "training": sorted(drive.absolute().name for drive in self._drives),
+            "scans": self.samples,
+            "validation": sorted(drive.absolute().name for drive in held_out),
+            "validation_scans": self.validation_samples,
+        }
 
-    def samples(step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        # Seeded per step: a resumed training sees what an uninterrupted one would have seen.
-        rng = np.random.default_rng((seed, step))
-        chosen = [read_scan(pairs[i], table) for i in rng.integers(len(pairs), size=batch)]
-        images, labels = zip(*(training_sample(scan, rng, height, width, crop_width) for scan in chosen), strict=True)
-        image_batch = torch.from_numpy(np.stack(images)).to(memory_format=torch.channels_last)
-        return image_batch, torch.from_numpy(np.stack(labels)).long()
+    def network(self) -> SqueezeSegV3:
+        model = self._recipe.model
+        return SqueezeSegV3(model.layers, len(self._table.names), dropout=model.dropout, sac=model.sac)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn()) as progress, ThreadPoolExecutor(1) as reader:
-        task = progress.add_task("training", total=steps, completed=first)
-        recent_loss = None
-        upcoming = reader.submit(samples, first)
-        for step in range(first, steps):
-            images, labels = upcoming.result()
-            upcoming = reader.submit(samples, step + 1)  # made while the network computes
-            torch.manual_seed(hash((seed, step)))
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate * _schedule(step, steps)
-            with torch.autocast("cpu", torch.bfloat16):
-                outputs = network.side_outputs(images)
-            loss = multi_layer_cross_entropy(outputs, labels, weights)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
+    def load(self, network: SqueezeSegV3, checkpoint: Path) -> None:
+        found, model = load_checkpoint(checkpoint), self._recipe.model
+        for name, theirs, ours in (
+            ("layers", found.layers, model.layers),
+            ("sac", found.sac, model.sac),
+            ("classes", found.classes, len(self._table.names)),
+        ):
+            if theirs != ours:
+                raise UserError(f"--init {checkpoint}: has {name}={theirs}, the recipe {ours}; they must be the same")
+        network.load_state_dict(found.network)
 
-            recent_loss = loss.item() if recent_loss is None else 0.95 * recent_loss + 0.05 * loss.item()
-            progress.update(task, completed=step + 1, description=f"loss {recent_loss:.3f}")
-            if (step + 1) % SAVE_EVERY_STEPS == 0 or step + 1 == steps:
-                torch.save(optimizer.state_dict(), out.with_suffix(".optimizer"))
-                save_checkpoint(
-                    out,
-                    Checkpoint(
-                        layers=layers,
-                        classes=network.classes,
-                        sac="isk",
-                        height=height,
-                        width=width,
-                        step=step + 1,
-                        network=network.state_dict(),
-                        label_names=table.names,
-                        trained_on=f"{len(pairs)} scans of {len(drives)} drives",
-                    ),
-                )
-                progress.console.print(f"step {step + 1}: loss {recent_loss:.3f}")
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        image = self._recipe.image
+        scan = read_scan(self._scans[index], self._table)
+        return training_sample(scan, rng, image.height, image.width, image.crop_width)
 
+    def losses(self, network: SqueezeSegV3, batch: Sequence[Tensor]) -> dict[str, Tensor]:
+        image, labels = batch
+        image, labels = image.to(memory_format=torch.channels_last), labels.long()
+        outputs = network.side_outputs(image)
+        terms = multi_layer_cross_entropy(outputs, labels, self._weights.to(labels.device))
+        losses = {f"head{len(outputs) - i}": term for i, term in enumerate(terms)}
+        if self._recipe.loss.lovasz:
+            losses["lovasz"] = self._recipe.loss.lovasz * lovasz_softmax(outputs[0], labels)
+        return losses
 
-def _schedule(step: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine to 0."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps))
+    def validate(self, network: SqueezeSegV3, indices: Sequence[int], on_sample: Callable[[], None]) -> np.ndarray:
+        """Confusion counts [C, C] of some validation scans."""
+        classes, knn = len(self._table.names), self._recipe.validation.knn
+        height, width = self._recipe.image.height, self._recipe.image.width
+        device = next(network.parameters()).device
+        counts = np.zeros((classes, classes), np.int64)
+        for i in indices:
+            scan = read_scan(self._validation[i], self._table)
+            image, projection = evaluation_sample(scan, height, width)
+            logits = network(torch.from_numpy(image)[None].to(device, memory_format=torch.channels_last))
+            pixels = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
+            if knn is None:
+                counts += confusion(label_image(projection, scan.labels), pixels, classes)
+            elif knn == 0:
+                predicted = np.where(projection.point_pixel >= 0, pixels.reshape(-1)[projection.point_pixel], 0)
+                counts += confusion(scan.labels, predicted, classes)
+            else:
+                vote = functools.partial(refine, knn=knn, classes=classes)
+                predicted = vote(pixels, projection.image[0], projection.point_pixel, projection.point_range)
+                counts += confusion(scan.labels, predicted, classes)
+            on_sample()
+        return counts
 
+    def score(self, parts: Sequence[Any]) -> Score:
+        """mIoU over the classes that the validation scans have."""
+        found = scores(np.sum(parts, axis=0))
+        named = zip(self._table.names, found.iou, found.present, strict=True)
+        iou = {f"iou/{name}": float(value) for name, value, here in named if here}
+        return Score(found.miou_present, {"miou": found.miou_present, "accuracy": found.accuracy, **iou})
 
-def score(network: SqueezeSegV3, drives: Sequence[Path], *, height: int, width: int, knn: int = 5) -> np.ndarray:
-    """Confusion counts [classes, classes] over the points of all scans, KNN-refined, in float32."""
-    table = load_label_table()
-    counts = np.zeros((network.classes, network.classes), np.int64)
-    fast = inference_form(network)
-    for pair in find_scans(drives):
-        scan = read_scan(pair, table)
-        image, projection = evaluation_sample(scan, height, width)
-        with torch.no_grad():
-            pixels = fast(torch.from_numpy(image)[None])[0].argmax(0).to(torch.uint8).numpy()
-        points = refine(pixels, projection.image[0], projection.point_pixel, projection.point_range, knn=knn)
-        counts += confusion(scan.labels, points, network.classes)
-    return counts
-
-
-def score_table(counts: np.ndarray, table: LabelTable) -> str:
-    """IoU per class that the drives have, and their mean."""
-    iou = intersection_over_union(counts)
-    present = counts[1:].sum(1) > 0
-    lines = [
-        f"{name:14s} {value:6.1%}" for name, value, here in zip(table.names[1:], iou[1:], present, strict=True) if here
-    ]
-    return "\n".join([*lines, f"{'mIoU':14s} {iou[1:][present].mean():6.1%}  over {present.sum()} classes"])
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.segmentation", description=__doc__.split("\n", 1)[0])
-    parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="drives: folders with velodyne/ and labels/"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the checkpoint")
-    parser.add_argument("--score", action="store_true", help="train nothing: score the checkpoint on the drives")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--height", type=int, default=64)
-    parser.add_argument("--width", type=int, default=512)
-    parser.add_argument("--crop-width", type=int, default=128)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--layers", type=int, choices=(21, 53), default=21)
-    parser.add_argument("--class-weights", choices=tuple(CLASS_WEIGHTS), default="inverse")
-    parser.add_argument("--seed", type=int, default=0)
-    given = vars(parser.parse_args(arguments))
-    drives, out, only_score = given.pop("data"), given.pop("out"), given.pop("score")
-    try:
-        if only_score:
-            checkpoint = load_checkpoint(out)
-            counts = score(checkpoint.restore(), drives, height=checkpoint.height, width=checkpoint.width)
-            print(score_table(counts, load_label_table()))
-        else:
-            train(drives, out, **given)
-    except UserError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    def save(self, network: SqueezeSegV3, path: Path, step: int) -> None:
+        image, model, data = self._recipe.image, self._recipe.model, self.data
+        save_checkpoint(
+            path,
+            Checkpoint(
+                layers=model.layers,
+                classes=len(self._table.names),
+                sac=model.sac,
+                height=image.height,
+                width=image.width,
+                step=step,
+                network=network.state_dict(),
+                label_names=self._table.names,
+                trained_on=f"{data['scans']} scans of {', '.join(data['training'])}",
+            ),
+        )

@@ -1,0 +1,40 @@
+"""``train``: train a model by a recipe; stop it, resume it, spread it over GPUs with torchrun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from errors import UserError
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="The recipe, such as configs/training/squeezesegv3-21.yaml.")],
+    data: Annotated[list[Path], typer.Option(help="SemanticKITTI, a drive, or a folder of drives; or several.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, state and logs.")],
+    more_data: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # --data A B: click gives B here
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the training in --out.")] = False,
+    init: Annotated[Path | None, typer.Option(help="A checkpoint to take the first weights from.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override: batch=2, model.sac=none")] = None,
+) -> None:
+    """Train a model: best.pt and last.pt in --out are what export and evaluate take.
+
+    Ctrl-C saves and stops; --resume goes on to the same bits. Several GPUs: torchrun --nproc-per-node N run.py train …
+    """
+    from training.recipe import check_recipe, read_recipe
+
+    values = read_recipe(config, set_ or [])
+    if values.get("family") != "squeezesegv3":
+        raise UserError(f"{config}: family: {values.get('family')!r} cannot be trained; give squeezesegv3")
+
+    from training.segmentation import SegmentationRecipe, SegmentationTask
+
+    recipe = check_recipe(values, SegmentationRecipe, config)
+
+    from training.loop import train as run
+
+    task = SegmentationTask(recipe, [*data, *(more_data or [])])
+    run(task, recipe, recipe.validation, out, resume=resume, force=force, init=init)
