@@ -1,11 +1,11 @@
 """SqueezeSegV3 rewritten for inference: same weights, same function, less memory traffic.
 
-Batch norm is folded into the convolution before it. The nine kernel positions of a SAC block are accumulated one after
-the other,
+Batch norm is folded into the convolution before it, and the side heads are gone. Where the attention knows kernel
+positions (SAC-SK, SAC-ISK) these are accumulated one after the other,
 
     mixed = Σ_k  W_k · (x shifted by k ⊙ sigmoid(A_k(xyz))),
 
-which is the unfold, product and 1×1 convolution of :class:`models.squeezesegv3.network.SACBlock` without ever storing
+which is the unfold, product and 1×1 convolution of :class:`models.squeezesegv3.sac.SACBlock` without ever storing
 anything of 9·C channels. Equal to the network up to the rounding of sums (relative difference about 1e-6).
 """
 
@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.squeezesegv3.network import SACBlock, SqueezeSegV3
+from models.squeezesegv3.network import SqueezeSegV3
+from models.squeezesegv3.sac import POSITIONS, Coordinates, SACBlock
 
 
 def inference_form(network: SqueezeSegV3) -> SqueezeSegV3:
@@ -35,7 +36,7 @@ def _rewrite(module: nn.Module) -> None:
     convolution = None
     for name, child in list(module.named_children()):
         if isinstance(child, SACBlock):
-            setattr(module, name, AccumulatedSACBlock(child))
+            setattr(module, name, AccumulatedSACBlock(child) if child.unfolds else FoldedSACBlock(child))
         elif isinstance(child, nn.BatchNorm2d):
             conv_name, conv = convolution
             transposed = isinstance(conv, nn.ConvTranspose2d)
@@ -47,29 +48,44 @@ def _rewrite(module: nn.Module) -> None:
             _rewrite(child)
 
 
-class AccumulatedSACBlock(SACBlock):
-    """A trained SAC block, its kernel positions accumulated one after the other."""
+class FoldedSACBlock(SACBlock):
+    """A trained SAC block whose attention, where it has any, weighs the input before a 3×3 convolution."""
 
     def __init__(self, block: SACBlock) -> None:
         nn.Module.__init__(self)
-        attention = fuse_conv_bn_eval(*block.attention_x)
-        mix = fuse_conv_bn_eval(*block.position_mlp_2[:2])
-        self.attention = nn.ModuleList(_part(attention, slice(k, None, 9), slice(None)) for k in range(9))
-        self.mix = nn.ModuleList(_part(mix, slice(None), slice(k, None, 9)) for k in range(9))
-        for part in self.mix[1:]:
-            part.bias = None
+        self.sac = block.sac
+        if block.sac != "none":
+            self.attention = fuse_conv_bn_eval(*block.attention_x)
+        self.mix = fuse_conv_bn_eval(*block.position_mlp_2[:2])
         self.conv = fuse_conv_bn_eval(*block.position_mlp_2[3:5])
 
-    def forward(self, xyz: Tensor, feature: Tensor) -> Tensor:
+    def forward(self, at: Coordinates, feature: Tensor) -> Tensor:
+        return F.relu(self.conv(F.relu(self._mixed(at, feature)))) + feature
+
+    def _mixed(self, at: Coordinates, feature: Tensor) -> Tensor:
+        return self.mix(feature if self.sac == "none" else feature * torch.sigmoid(self.attention(at.xyz)))
+
+
+class AccumulatedSACBlock(FoldedSACBlock):
+    """A trained SAC block whose attention knows kernel positions, which are accumulated one after the other."""
+
+    def __init__(self, block: SACBlock) -> None:
+        super().__init__(block)
+        self.attention = nn.ModuleList(_part(self.attention, slice(k, None, 9), slice(None)) for k in range(POSITIONS))
+        self.mix = nn.ModuleList(_part(self.mix, slice(None), slice(k, None, 9)) for k in range(POSITIONS))
+        for part in self.mix[1:]:
+            part.bias = None
+
+    def _mixed(self, at: Coordinates, feature: Tensor) -> Tensor:
         height, width = feature.shape[2:]
         padded = F.pad(feature, (1, 1, 1, 1))
         mixed = None
         for k, (attention, mix) in enumerate(zip(self.attention, self.mix, strict=True)):
             row, column = divmod(k, 3)
             shifted = padded[:, :, row : row + height, column : column + width]
-            part = mix(shifted * torch.sigmoid(attention(xyz)))
+            part = mix(shifted * torch.sigmoid(attention(at.xyz)))
             mixed = part if mixed is None else mixed + part
-        return F.relu(self.conv(F.relu(mixed))) + feature
+        return mixed
 
 
 def _part(conv: nn.Conv2d, outputs: slice, inputs: slice) -> nn.Conv2d:

@@ -1,5 +1,5 @@
 """SqueezeSegV3-21 and -53 (Xu et al., *SqueezeSegV3: Spatially-Adaptive Convolution for Efficient Point-Cloud
-Segmentation*, ECCV 2020), with SAC-ISK blocks.
+Segmentation*, ECCV 2020), with SAC-ISK blocks or one of the paper's other variants.
 
 A LiDAR image looks different at different heights, so a spatially-adaptive convolution (SAC) weighs its inputs, per
 pixel, channel and kernel position, by an attention map computed from the points' coordinates (Sec. 4, Fig. 4a).
@@ -14,120 +14,68 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from models.squeezesegv3.sac import Coordinates, Sac, SACBlock, coordinates
 
 BLOCKS = {21: (1, 1, 2, 2, 1), 53: (1, 2, 8, 8, 4)}
 """SAC blocks per encoder stage, for the two networks of the paper."""
 
 _ENCODER_CHANNELS = (32, 64, 128, 256, 256, 256)  # input of stage 1, then the output of each stage
 _DECODER_CHANNELS = (256, 256, 256, 128, 64, 32)  # input of the decoder, then the output of each stage
-_POSITIONS = 9  # of a 3×3 kernel
 
 
 def leaky_relu() -> nn.Module:
     return nn.LeakyReLU(0.1, inplace=True)
 
 
-class SACBlock(nn.Module):
-    """Spatially-adaptive convolution SAC-ISK with a residual connection (Eq. 4, Fig. 4a).
-
-    The unfolded feature (3×3 neighbours, 9·C channels, in the order ``c·9 + k``) is multiplied by an attention map of
-    the same shape and mixed by a 1×1 convolution; a 3×3 convolution follows.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-        self.attention_x = nn.Sequential(
-            nn.Conv2d(3, _POSITIONS * channels, kernel_size=7, padding=3), nn.BatchNorm2d(_POSITIONS * channels)
-        )
-        self.position_mlp_2 = nn.Sequential(
-            nn.Conv2d(_POSITIONS * channels, channels, kernel_size=1),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-        )
-
-    def forward(self, xyz: Tensor, feature: Tensor) -> Tensor:
-        """``xyz`` [B, 3, H, W] normalised coordinates, ``feature`` [B, C, H, W] → [B, C, H, W]."""
-        # Inside, channels are in the order k·C + c: neighbours are then copied whole, and with channels last a step of
-        # training takes a third of the time that F.unfold's c·9 + k takes. The parameters keep the release's order.
-        order = torch.arange(_POSITIONS * self.channels).view(self.channels, _POSITIONS).t().reshape(-1)
-        mix, *rest = self.position_mlp_2
-        weighted = neighbours(feature) * torch.sigmoid(self._attention(xyz, order))
-        mixed = F.conv2d(weighted, mix.weight[:, order], mix.bias)
-        for layer in rest:
-            mixed = layer(mixed)
-        return mixed + feature
-
-    def _attention(self, xyz: Tensor, order: Tensor) -> Tensor:
-        """``attention_x(xyz)`` with its channels in ``order``."""
-        conv, norm = self.attention_x
-        response = F.conv2d(xyz, conv.weight[order], conv.bias[order], padding=conv.padding)
-        mean, var = norm.running_mean[order], norm.running_var[order]
-        response = F.batch_norm(
-            response, mean, var, norm.weight[order], norm.bias[order], self.training, norm.momentum, norm.eps
-        )
-        if self.training:
-            norm.running_mean[order], norm.running_var[order] = mean, var
-            norm.num_batches_tracked += 1
-        return response
-
-
-def neighbours(feature: Tensor) -> Tensor:
-    """The nine 3×3 neighbours of each pixel, zero outside the image: [B, C, H, W] → [B, 9·C, H, W], ``k·C + c``."""
-    height, width = feature.shape[2:]
-    padded = F.pad(feature, (1, 1, 1, 1))
-    return torch.cat([padded[:, :, i : i + height, j : j + width] for i in range(3) for j in range(3)], dim=1)
-
-
 class EncoderStage(nn.Sequential):
     """SAC blocks, then (stages 1 to 3) a convolution that halves the width."""
 
-    def __init__(self, in_channels: int, out_channels: int, blocks: int, halve: bool) -> None:
-        layers = OrderedDict((f"residual_{i}", SACBlock(in_channels)) for i in range(blocks))
+    def __init__(self, in_channels: int, out_channels: int, blocks: int, halve: bool, sac: Sac) -> None:
+        layers = OrderedDict((f"residual_{i}", SACBlock(in_channels, sac)) for i in range(blocks))
         if halve:
             layers["conv"] = nn.Conv2d(in_channels, out_channels, 3, stride=(1, 2), padding=1, bias=False)
             layers["bn"] = nn.BatchNorm2d(out_channels)
             layers["relu"] = leaky_relu()
         super().__init__(layers)
 
-    def forward(self, xyz: Tensor, feature: Tensor) -> Tensor:
+    def forward(self, at: Coordinates, feature: Tensor) -> Tensor:
         for layer in self:
-            feature = layer(xyz, feature) if isinstance(layer, SACBlock) else layer(feature)
+            feature = layer(at, feature) if isinstance(layer, SACBlock) else layer(feature)
         return feature
 
 
 class Backbone(nn.Module):
     """Encoder. Width is halved three times, height never (Sec. 5.1)."""
 
-    def __init__(self, blocks: Sequence[int], dropout: float) -> None:
+    def __init__(self, blocks: Sequence[int], dropout: float, sac: Sac) -> None:
         super().__init__()
         channels = _ENCODER_CHANNELS
         self.conv1 = nn.Conv2d(5, channels[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels[0])
         self.relu1 = leaky_relu()
         for i in range(5):
-            self.add_module(f"enc{i + 1}", EncoderStage(channels[i], channels[i + 1], blocks[i], halve=i < 3))
+            self.add_module(f"enc{i + 1}", EncoderStage(channels[i], channels[i + 1], blocks[i], halve=i < 3, sac=sac))
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
         """``image`` [B, 5, H, W] → feature [B, 256, H, W/8] and the skips at full, half and quarter width."""
-        xyz = image[:, 1:4]
+        at = self._coordinates(image[:, 1:4])
         feature = self.relu1(self.bn1(self.conv1(image)))
         skips = []
         for stage in (self.enc1, self.enc2, self.enc3):
             skips.append(feature.detach())
-            feature = self.dropout(stage(xyz, feature))
-            size = (xyz.shape[2], xyz.shape[3] // 2)
-            xyz = F.interpolate(xyz, size, mode="bilinear", align_corners=True)
+            feature = self.dropout(stage(at, feature))
+            size = (feature.shape[2], feature.shape[3])
+            at = self._coordinates(F.interpolate(at.xyz, size, mode="bilinear", align_corners=True))
         for stage in (self.enc4, self.enc5):
-            feature = self.dropout(stage(xyz, feature))
+            feature = self.dropout(stage(at, feature))
         return feature, skips
+
+    def _coordinates(self, xyz: Tensor) -> Coordinates:
+        return coordinates(xyz, training=self.training)
 
 
 class Residual(nn.Module):
@@ -183,14 +131,15 @@ class SqueezeSegV3(nn.Module):
         layers: 21 or 53, as in the paper.
         classes: number of classes, class 0 (unlabelled) among them.
         dropout: of whole channels, after each encoder stage and before each head.
+        sac: which attention the blocks have; ``isk`` is the paper's network, the others are its ablation (Table 3).
     """
 
-    def __init__(self, layers: int = 21, classes: int = 20, dropout: float = 0.01) -> None:
+    def __init__(self, layers: int = 21, classes: int = 20, dropout: float = 0.01, sac: Sac = "isk") -> None:
         super().__init__()
         if layers not in BLOCKS:
             raise ValueError(f"layers={layers}: SqueezeSegV3 has {' or '.join(map(str, BLOCKS))}")
-        self.layers, self.classes = layers, classes
-        self.backbone = Backbone(BLOCKS[layers], dropout)
+        self.layers, self.classes, self.sac = layers, classes, sac
+        self.backbone = Backbone(BLOCKS[layers], dropout, sac)
         self.segmentation_decoder = Decoder(dropout)
         for i, channels in enumerate(_DECODER_CHANNELS[1:]):
             kernel = 3 if i == 4 else 1
