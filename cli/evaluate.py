@@ -125,11 +125,13 @@ def _print(whole: Scores, parts: list[Scores], table: LabelTable, frames: int) -
     from rich.table import Table
 
     from cli.show import console
-    from evaluation.segmentation.pictures import distance_names
+    from evaluation.segmentation.pictures import distance_names, short
 
-    shown = Table("class", "points", "IoU %", *distance_names(), box=None, header_style="bold")
-    for column in shown.columns[1:]:
-        column.justify = "right"
+    console.print("IoU in %, over all points and by their distance from the sensor in m")
+    shown = Table("class", "points", "all", *distance_names(), box=None, pad_edge=False, collapse_padding=True)
+    for column in shown.columns:
+        column.justify, column.no_wrap = "right", True
+    shown.columns[0].justify = "left"
     everything = [whole, *parts]
     for c in range(1, len(table.names)):
         cells = [_percent(part.iou[c]) if part.support[c] else "-" for part in everything]
@@ -137,12 +139,12 @@ def _print(whole: Scores, parts: list[Scores], table: LabelTable, frames: int) -
     shown.add_row()
     classes = len(table.names) - 1
     totals = {
-        f"mIoU, all {classes} (official)": [_percent(part.miou) for part in everything],
-        "mIoU, those present": [_percent(part.miou_present) for part in everything],
+        f"mIoU official ({classes})": [_percent(part.miou) for part in everything],
+        "mIoU present": [_percent(part.miou_present) for part in everything],
         "classes present": [str(part.present.sum()) for part in everything],
         "accuracy": [_percent(part.accuracy) for part in everything],
-        "accuracy (official)": [_percent(part.accuracy_official) for part in everything],
-        "points labelled": [_thousands(part.labelled) for part in everything],
+        "accuracy official": [_percent(part.accuracy_official) for part in everything],
+        "points labelled": [short(part.labelled) for part in everything],
     }
     for name, cells in totals.items():
         shown.add_row(name, "", *cells, style="bold" if name.startswith("mIoU") else None)
@@ -150,16 +152,13 @@ def _print(whole: Scores, parts: list[Scores], table: LabelTable, frames: int) -
     points = int(whole.support.sum())
     console.print(
         f"{frames:,} scans, {points:,} points, {whole.support[0]:,} of them unlabelled and not scored. "
-        "Official mIoU: a class that is not there counts as 0."
+        "Official mIoU: a class that is not there counts as 0; present: it is left out.",
+        soft_wrap=True,
     )
 
 
 def _percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
-
-
-def _thousands(points: int) -> str:
-    return f"{points / 1000:,.0f} k"
 
 
 def _save(out: Path, values: dict[str, Any], whole: Scores, parts: list[Scores], table: LabelTable) -> None:

@@ -19,9 +19,9 @@ _INK, _MUTED, _ACCENT = "#1f2933", "#8a97a5", "#d1495b"
 
 
 def distance_names() -> list[str]:
-    """The bins of distance as headings: ``0-10 m``, …, ``> 50 m``."""
+    """The bins of distance in metres: ``0-10``, …, ``> 50``."""
     return [
-        f"{lower:.0f}-{upper:.0f} m" if np.isfinite(upper) else f"> {lower:.0f} m"
+        f"{lower:.0f}-{upper:.0f}" if np.isfinite(upper) else f"> {lower:.0f}"
         for lower, upper in itertools.pairwise(DISTANCE_EDGES_M)
     ]
 
@@ -39,7 +39,7 @@ def draw_confusion(counts: np.ndarray, names: Sequence[str], path: Path) -> None
     axis = figure.subplots()
     _heat_map(axis, np.where(points[:, None] > 0, percent, np.nan), blank_below=0.5)
     _frame_right_ones(axis, len(points))
-    rows = [f"{name}  ({_short(n)})" for name, n in zip(names[1:], points, strict=True)]
+    rows = [f"{name}  ({short(n)})" for name, n in zip(names[1:], points, strict=True)]
     axis.set_yticks(range(len(rows)), rows)
     axis.set_xticks(range(len(names)), [f"{names[0]} (missed)", *names[1:]], rotation=45, ha="right")
     axis.set_ylabel("true class (points)")
@@ -67,7 +67,7 @@ def draw_iou_by_distance(whole: Scores, parts: Sequence[Scores], names: Sequence
     curve.set_ylim(0, 105)
     curve.set_xlim(-0.5, len(parts) - 0.5)
     curve.set_ylabel("mIoU, %")
-    curve.set_xticks(place, [f"{name}\n{_short(part.labelled)} points"
+    curve.set_xticks(place, [f"{name} m\n{short(part.labelled)} points"
                              for name, part in zip(distance_names(), parts, strict=True)])  # fmt: skip
     curve.grid(alpha=0.25)
     curve.legend(fontsize=8, loc="upper right")
@@ -76,8 +76,8 @@ def draw_iou_by_distance(whole: Scores, parts: Sequence[Scores], names: Sequence
     there = np.flatnonzero(whole.present)
     iou = np.array([[100 * part.iou[c] if part.support[c] else np.nan for part in parts] for c in there])
     _heat_map(map_, iou, blank_below=0)
-    map_.set_yticks(range(len(there)), [f"{names[c]}  ({_short(whole.support[c])})" for c in there])
-    map_.set_xticks(place, distance_names())
+    map_.set_yticks(range(len(there)), [f"{names[c]}  ({short(whole.support[c])})" for c in there])
+    map_.set_xticks(place, [f"{name} m" for name in distance_names()])
     map_.set_title(
         "IoU of each class that labelled points have, %; empty: none of it in the bin", loc="left", color=_INK
     )
@@ -107,11 +107,11 @@ def _frame_right_ones(axis: Axes, classes: int) -> None:
     from matplotlib.patches import Rectangle
 
     for row in range(classes):
-        axis.add_patch(Rectangle((row + 0.5, row - 0.5), 1, 1, fill=False, edgecolor=_ACCENT, linewidth=1.2))
+        axis.add_patch(Rectangle((row + 0.5, row - 0.5), 1, 1, fill=False, edgecolor=_ACCENT, linewidth=1.2, zorder=3))
 
 
-def _short(points: int) -> str:
-    """12.3 M, 45 k, 678."""
+def short(points: int) -> str:
+    """A count for people: 1.2 M, 45 k, 678."""
     for unit, size in (("M", 1_000_000), ("k", 1_000)):
         if points >= size:
             return f"{points / size:.{1 if points < 10 * size else 0}f} {unit}"
