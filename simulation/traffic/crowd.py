@@ -14,12 +14,12 @@ from simulation.scene import Body, Placed
 from simulation.settings import TrafficSettings
 from simulation.shapes.catalogue import Indicator
 from simulation.shapes.furniture import Signal, signal_head
+from simulation.traffic.ground import Ground
 from simulation.traffic.junction import Junction
 from simulation.traffic.motion import STEP_S
-from simulation.traffic.poses import Ground, street_poses
 from simulation.traffic.simulation import Simulation
 from simulation.traffic.users import User
-from simulation.world.centreline import Centreline
+from simulation.world.centreline import Centreline, turn
 from simulation.world.plan import Plan
 
 STILL_S = 2.0  # who has not moved for so long is labelled as standing
@@ -150,7 +150,7 @@ class Traffic:
         ground = Ground(self._plan, [j.crossing for j in self._junctions[step]])
         on_foot = np.array([state.user.role == "walker" for state in present], bool)
         above = np.where(on_foot, ground.above_m(places[:, 0], places[:, 1]), 0.0)
-        poses = street_poses(self._line, places[:, 0], places[:, 1], places[:, 2], above)
+        poses = self._line.pose(places[:, 0], places[:, 1], places[:, 2], above)
         # Velocity over the step before and the one after; somebody new has only the latter.
         old = np.array([x is not y for x, y in zip(begins, present, strict=True)], bool)
         from_s, from_d = np.where(old, a[:, 0], b[:, 0]), np.where(old, a[:, 1], b[:, 1])
@@ -210,7 +210,9 @@ class Traffic:
         yaw_at, pitch_at = (v[k] + x * (v[k + 1] - v[k]) for v in (yaw, pitch))
         bounce, wander = 0.012 * np.sin(0.33 * s_at), 0.06 * np.sin(s_at / 17.0)
         pitch_at, roll = pitch_at + 0.003 * np.sin(0.24 * s_at), 0.003 * np.sin(0.15 * s_at + 1.0)
-        return street_poses(self._line, s_at, d_at + wander, yaw_at, bounce, pitch_at, roll)
+        poses = self._line.pose(s_at, d_at + wander, yaw_at, bounce)
+        poses[:, :3, :3] = poses[:, :3, :3] @ turn(1, pitch_at) @ turn(0, roll)  # nose down, then over to the right
+        return poses
 
 
 def _step_of(t_s: float) -> int:

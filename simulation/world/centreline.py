@@ -16,12 +16,15 @@ _AXLE_M, _WHEEL_M = 1.35, 0.75  # what stands on the ground tilts as a car with 
 Wave = tuple[float, float, float]  # swing, wavelength in metres, phase
 
 
-def turn(axis: int, angle: float) -> np.ndarray:
-    """Rotation matrix float64 [3,3] about axis 0 (x), 1 (y) or 2 (z)."""
+def turn(axis: int, angle: ArrayLike) -> np.ndarray:
+    """Rotation matrices float64 [...,3,3] about axis 0 (x), 1 (y) or 2 (z) by ``angle`` [...], radians."""
+    angle = np.asarray(angle, float)
     i, j = (axis + 1) % 3, (axis + 2) % 3
-    matrix = np.eye(3)
-    matrix[i, i] = matrix[j, j] = math.cos(angle)
-    matrix[i, j], matrix[j, i] = -math.sin(angle), math.sin(angle)
+    matrix = np.zeros((*angle.shape, 3, 3))
+    matrix[..., axis, axis] = 1.0
+    matrix[..., i, i] = matrix[..., j, j] = np.cos(angle)
+    matrix[..., j, i] = np.sin(angle)
+    matrix[..., i, j] = -matrix[..., j, i]
     return matrix
 
 
@@ -72,16 +75,19 @@ class Centreline:
         front, rear, left, right = np.moveaxis(self.relief.height(s[..., None] + ahead, d[..., None] + aside), -1, 0)
         return np.arctan(self.grade(s) + (front - rear) / (2 * _AXLE_M)), np.arctan((left - right) / (2 * _WHEEL_M))
 
-    def pose(self, s: float, d: float = 0.0, yaw: float = 0.0, above_m: float = 0.0) -> np.ndarray:
-        """Frame float64 [4,4] of a thing that stands at (s, d), ``above_m`` over the road (see :meth:`height`).
+    def pose(self, s: ArrayLike, d: ArrayLike = 0.0, yaw: ArrayLike = 0.0, above_m: ArrayLike = 0.0) -> np.ndarray:
+        """Frames float64 [...,4,4] of things that stand at (s, d), ``above_m`` over the road (see :meth:`height`).
 
-        Its x axis points along the street, turned left by ``yaw``; its z axis is square to the ground.
+        Their x axes point along the street, turned left by ``yaw``; their z axes are square to the ground. All [...]
+        broadcast.
         """
-        (x, y), (rise, lean) = self.at(s, d), self.tilt(s, d)
-        pose = np.eye(4)
-        pose[:3, :3] = turn(2, float(self.heading(s))) @ turn(1, -float(rise)) @ turn(0, float(lean)) @ turn(2, yaw)
-        pose[:3, 3] = x, y, self.height(s, d, above_m)
-        return pose
+        s, d, yaw, above_m = np.broadcast_arrays(s, d, yaw, above_m)
+        rise, lean = self.tilt(s, d)
+        poses = np.zeros((*s.shape, 4, 4))
+        poses[..., :3, :3] = turn(2, self.heading(s)) @ turn(1, -rise) @ turn(0, lean) @ turn(2, yaw)
+        poses[..., :3, 3] = np.stack([*self.at(s, d), self.height(s, d, above_m)], -1)
+        poses[..., 3, 3] = 1.0
+        return poses
 
     def _tabulate(self, end_m: float) -> None:
         # Sums run from one fixed start, so a longer table begins with the same bytes.

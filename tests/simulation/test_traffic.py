@@ -16,7 +16,6 @@ from simulation.traffic import ACTIONS, Traffic
 from simulation.traffic.junction import Junction
 from simulation.traffic.motion import STEP_S, overlap
 from simulation.traffic.paths import Bend, Path, quarter, swerve
-from simulation.traffic.poses import street_poses
 from simulation.traffic.simulation import Simulation
 from simulation.traffic.users import User, draw_user
 from simulation.weather import draw_weather
@@ -455,5 +454,5 @@ def test_many_poses_are_those_of_the_line() -> None:
     plan = draw_plan(4)
     line = Centreline(plan.bends, plan.hills, plan.relief)
     s, d, yaw = np.random.default_rng(0).uniform(-5, 400, (3, 20)) * ([1.0], [0.02], [0.01])
-    for k, pose in enumerate(street_poses(line, s, d, yaw, 0.3)):
+    for k, pose in enumerate(line.pose(s, d, yaw, 0.3)):
         np.testing.assert_allclose(pose, line.pose(float(s[k]), float(d[k]), float(yaw[k]), 0.3), atol=1e-12)
