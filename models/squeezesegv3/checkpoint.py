@@ -57,7 +57,7 @@ class Checkpoint:
 
     def restore(self) -> SqueezeSegV3:
         """The network with these weights, in training mode as a new one is."""
-        network = SqueezeSegV3(self.layers, self.classes)
+        network = SqueezeSegV3(self.layers, self.classes, sac=self.sac)
         network.load_state_dict(self.network)
         return network.to(memory_format=torch.channels_last)
 
@@ -96,7 +96,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         checkpoint = Checkpoint(**state)
         with torch.device("meta"):
-            SqueezeSegV3(checkpoint.layers, checkpoint.classes).load_state_dict(checkpoint.network, assign=True)
+            network = SqueezeSegV3(checkpoint.layers, checkpoint.classes, sac=checkpoint.sac)
+        network.load_state_dict(checkpoint.network, assign=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged: {' '.join(str(error).split())[:300]}") from error
     return checkpoint
