@@ -177,6 +177,8 @@ class LabelFiles:
         for sequence, expected in names.items():
             place = _predictions_folder(folder, sequence, alone=len(names) == 1)
             files = {file.stem: file for file in list_files(place, {".label"})}
+            if not files:
+                raise UserError(f"{place}: no *.label files; give the folder that has them, or a submission's root")
             require_same(expected, files, place, ".label")
             self._files.update({(sequence, name): file for name, file in files.items()})
         self.description = {"predictions": str(folder)}

@@ -97,6 +97,8 @@ def test_missing_and_left_over_predictions(drive: Path, tmp_path: Path) -> None:
         LabelFiles(tmp_path, scans, TABLE)
     with pytest.raises(UserError, match=r"000009.label: there is no such scan"):
         LabelFiles(tmp_path, [scans[0], scans[2]], TABLE)
+    with pytest.raises(UserError, match=r"no \*.label files; give the folder that has them"):
+        LabelFiles(drive, scans, TABLE)
     with pytest.raises(UserError, match=r"none/sequences/00/predictions: no such folder"):
         LabelFiles(tmp_path / "none", scans, TABLE)
 
