@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
 
 
 class Times(NamedTuple):
@@ -24,17 +27,19 @@ class Times(NamedTuple):
 
 
 def interleave(
-    versions: Mapping[str, Callable[[], object]], rounds: int, after: Callable[[], object] = lambda: None
+    versions: Mapping[str, Callable[[Input], Output]],
+    inputs: Sequence[Input],
+    done: Callable[[str, int, Output], object] = lambda name, round_, output: None,
 ) -> dict[str, Times]:
-    """Run each version once a round, in the order given. A first round, in which caches fill, is not counted.
+    """Round i runs each version once on ``inputs[i]``, in the order given. Round 0 fills caches: its times are dropped.
 
-    ``after`` is called after each run, outside the time taken: to show progress, say.
+    ``done(name, i, output)`` is called after each run, outside the time taken.
     """
     taken_ms: dict[str, list[float]] = {name: [] for name in versions}
-    for _ in range(1 + rounds):
+    for i, given in enumerate(inputs):
         for name, version in versions.items():
             started = time.perf_counter()
-            version()
+            output = version(given)
             taken_ms[name].append(1e3 * (time.perf_counter() - started))
-            after()
+            done(name, i, output)
     return {name: Times(tuple(values[1:])) for name, values in taken_ms.items()}

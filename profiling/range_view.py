@@ -63,8 +63,10 @@ def patches(image: np.ndarray) -> np.ndarray:
     return (1 + np.digitize(image[0], np.geomspace(3, 60, 17))).astype(np.uint8)
 
 
-def compare(what: str, numpy_version: Callable[[], object], ours: Callable[[], object]) -> None:
-    found = interleave({"NumPy": numpy_version, "numba": ours}, ROUNDS)
+def compare(
+    what: str, points: np.ndarray, numpy_version: Callable[[np.ndarray], object], ours: Callable[[np.ndarray], object]
+) -> None:
+    found = interleave({"NumPy": numpy_version, "numba": ours}, [points] * (1 + ROUNDS))
     numpy_ms, numba_ms = found["NumPy"].median_ms, found["numba"].median_ms
     print(f"{what:28s} {numpy_ms:9.2f} ms {numba_ms:8.2f} ms {numpy_ms / numba_ms:6.1f}x")
 
@@ -75,16 +77,18 @@ def profile(points: np.ndarray) -> None:
         sensor = {"height": HEIGHT, "width": width, "fov_up_deg": FOV_UP_DEG, "fov_down_deg": FOV_DOWN_DEG}
         compare(
             f"projection {HEIGHT}×{width}",
-            lambda width=width: project_with_a_sort(points, width),
-            lambda sensor=sensor: project(points, **sensor),
+            points,
+            lambda points, width=width: project_with_a_sort(points, width),
+            lambda points, sensor=sensor: project(points, **sensor),
         )
         image, pixel, own_range, _ = project(points, **sensor)
         labels = patches(image)
         for k in (5, 7):
             compare(
                 f"KNN {k}×{k}, {k} neighbours",
-                lambda k=k: vote_on_whole_arrays(labels, image[0], pixel, own_range, k),  # noqa: B023
-                lambda k=k: refine(labels, image[0], pixel, own_range, knn=k, search=k),  # noqa: B023
+                points,
+                lambda _, k=k: vote_on_whole_arrays(labels, image[0], pixel, own_range, k),  # noqa: B023
+                lambda _, k=k: refine(labels, image[0], pixel, own_range, knn=k, search=k),  # noqa: B023
             )
 
 

@@ -5,9 +5,16 @@ from profiling.interleaved import Times, interleave
 
 def test_versions_take_turns_and_the_first_round_does_not_count():
     calls = []
-    versions = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
-    times = interleave(versions, rounds=2, after=lambda: calls.append("."))
-    assert "".join(calls) == "a.b." * 3
+
+    def version(name):
+        return lambda given: calls.append(name + given) or name.upper() + given
+
+    times = interleave({name: version(name) for name in "ab"}, "123", lambda *finished: calls.append(finished))
+    expected = []
+    for i, given in enumerate("123"):
+        for name in "ab":
+            expected += [name + given, (name, i, name.upper() + given)]
+    assert calls == expected
     assert list(times) == ["a", "b"]
     assert all(len(t.ms) == 2 for t in times.values())
 
