@@ -6,11 +6,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from profiling import tables  # noqa: E402
-from profiling.interleaved import Times  # noqa: E402
-from profiling.layer_times import LayerKind  # noqa: E402
-from profiling.memory import Memory  # noqa: E402
-from profiling.segmentation import Comparison  # noqa: E402
+from profiling import tables
+from profiling.interleaved import Times
+from profiling.layer_times import LayerKind
+from profiling.memory import Memory
+from profiling.segmentation import Comparison
 
 FOUND = Comparison(
     weights="random",
