@@ -10,7 +10,7 @@ from typing import Any
 import typer
 import typer.main
 
-from cli import evaluate
+from cli import evaluate, import_
 from cli.doctor import doctor
 from cli.graph import graph
 from cli.play import play
@@ -26,7 +26,7 @@ EXIT_INTERRUPTED = 130
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (play, simulate, train, graph, validate, doctor)
-GROUPS = {"evaluate": (evaluate.segmentation,)}
+GROUPS = {"evaluate": (evaluate.segmentation,), "import": (import_.squeezesegv3,)}
 """Verbs with verbs of their own: ``run.py evaluate segmentation``."""
 
 
