@@ -28,7 +28,7 @@ from errors import UserError
 from formats.pointcloud import read_bin
 from inference.auto import bf16_instructions
 from inference.threads import session_threads
-from models.range_view.normalize import normalize
+from models.range_view.normalize import HDL64_MEANS, HDL64_STDS, normalize
 from models.range_view.projection import project
 from models.squeezesegv3.checkpoint import load_checkpoint
 from models.squeezesegv3.network import BLOCKS
@@ -39,9 +39,8 @@ from profiling.interleaved import Times, interleave
 from profiling.layer_times import LayerKind, layer_times
 from profiling.memory import Memory, memory_of_inference
 from profiling.random_weights import write_random_checkpoint
-from profiling.squeezesegv3_versions import NAIVE, open_versions, write_models
+from profiling.squeezesegv3_versions import NAIVE, export_naive, export_ours, open_versions
 
-FOV_DEG = (3.0, -25.0)
 _CONSOLE = Console(stderr=True)
 
 
@@ -74,7 +73,10 @@ def compare(case: Case, checkpoint: Path, weights: str, images: Sequence[np.ndar
     """Time every version, one image a round (round 0 is not timed), and compare its labels with naive PyTorch's."""
     with tempfile.TemporaryDirectory() as folder:
         with _CONSOLE.status(f"{case}: exporting"):
-            models = write_models(checkpoint, case.height, case.width, Path(folder))
+            models = {
+                "naive": export_naive(checkpoint, case.height, case.width, Path(folder, "naive")),
+                "ours": export_ours(checkpoint, case.height, case.width, Path(folder, "ours")),
+            }
         with open_versions(checkpoint, models, threads) as versions:
             products = bf16_products(threads) if bf16_instructions() else {}
             counted = {name: np.zeros(2, np.int64) for name in versions}  # pixels that agree, pixels
@@ -108,17 +110,25 @@ def measure_memory(
     """Memory of our model in OpenVINO (bf16 where the CPU can) and in ONNX Runtime."""
     precision = "bf16" if bf16_instructions() else "fp32"
     with tempfile.TemporaryDirectory() as folder, _CONSOLE.status(f"{case}: {scans} scans"):
-        ours = write_models(checkpoint, case.height, case.width, Path(folder))["ours"]
+        ours = export_ours(checkpoint, case.height, case.width, Path(folder))
         return {
             f"{backend} {precision}": memory_of_inference(ours, backend, precision, threads, images, scans)
             for backend, precision in (("openvino", precision), ("onnxruntime", "fp32"))
         }
 
 
-def range_images(scans: Sequence[Path], height: int, width: int) -> list[np.ndarray]:
+def range_images(
+    scans: Sequence[Path],
+    height: int,
+    width: int,
+    *,
+    fov_deg: tuple[float, float] = (3.0, -25.0),
+    means: Sequence[float] = HDL64_MEANS,
+    stds: Sequence[float] = HDL64_STDS,
+) -> list[np.ndarray]:
     """KITTI scans as the network takes them: [1, 5, H, W] float32 each."""
-    sensor = {"height": height, "width": width, "fov_up_deg": FOV_DEG[0], "fov_down_deg": FOV_DEG[1]}
-    return [normalize(project(read_bin(scan), **sensor).image)[None] for scan in scans]
+    sensor = {"height": height, "width": width, "fov_up_deg": fov_deg[0], "fov_down_deg": fov_deg[1]}
+    return [normalize(project(read_bin(scan), **sensor).image, means, stds)[None] for scan in scans]
 
 
 def find_scans() -> list[Path]:
@@ -139,14 +149,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: argparse.Namespace) -> None:
-    logging.getLogger("inference").setLevel(
-        logging.ERROR
-    )  # that the naive graph's parity was never measured is no news
+    logging.getLogger("inference").setLevel(logging.ERROR)  # else it warns of the naive graph, as it should elsewhere
     threads = session_threads(given.threads)
     scans = given.data or find_scans()
     trained = _layers_of(given.checkpoint, given.layers) if given.checkpoint else None
     machine = f"{platform.machine()}, {threads} threads, {bf16_instructions() or 'no bf16 instructions'}"
-    results: dict[str, object] = {"machine": machine, "scans": [str(scan) for scan in scans], "cases": {}}
+    cases: dict[str, object] = {}
+    results = {"machine": machine, "scans": [scan.name for scan in scans], "cases": cases}
+    _save(results, given.out)  # a file that cannot be written is told now, not after the measurement
     print(tables.heading(machine, len(scans)), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for layers in given.layers:
@@ -156,17 +166,30 @@ def _run(given: argparse.Namespace) -> None:
                 write_random_checkpoint(checkpoint, layers, range_images(scans[:1], 64, 512)[0])
             for height, width in given.size:
                 case = Case(layers, height, width)
+                images = _images_for(checkpoint, scans, height, width)
                 if given.memory:
-                    images = range_images(scans, height, width)
                     found = measure_memory(case, checkpoint, images, threads, given.memory)
                     print(tables.memory(str(case), found), flush=True)
                 else:
-                    chosen = [scans[i % len(scans)] for i in range(1 + given.rounds)]
-                    found = compare(case, checkpoint, weights, range_images(chosen, height, width), threads)
+                    chosen = [images[i % len(images)] for i in range(1 + given.rounds)]
+                    found = compare(case, checkpoint, weights, chosen, threads)
                     print(tables.comparison(str(case), found), flush=True)
-                results["cases"][str(case)] = tables.as_json(found)
-                if given.out:
-                    given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+                cases[str(case)] = tables.as_json(found)
+                _save(results, given.out)
+
+
+def _images_for(checkpoint: Path, scans: Sequence[Path], height: int, width: int) -> list[np.ndarray]:
+    c = load_checkpoint(checkpoint)
+    return range_images(scans, height, width, fov_deg=(c.fov_up_deg, c.fov_down_deg), means=c.means, stds=c.stds)
+
+
+def _save(results: dict[str, object], out: Path | None) -> None:
+    if out is None:
+        return
+    try:
+        out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror}") from error
 
 
 def _layers_of(checkpoint: Path, wanted: Sequence[int]) -> int:

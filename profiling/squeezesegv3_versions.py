@@ -29,12 +29,46 @@ _BACKENDS = (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")
 _TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
-def write_models(checkpoint: Path, height: int, width: int, folder: Path) -> dict[str, Path]:
-    """Export the checkpoint as ``naive`` (the paper's graph as it is) and ``ours`` (as it ships), each to a folder."""
-    folders = {"naive": folder / "naive", "ours": folder / "ours"}
-    _export_naive(checkpoint, height, width, folders["naive"])
-    export(checkpoint, folders["ours"], height=height, width=width, trained_on=load_checkpoint(checkpoint).trained_on)
-    return folders
+def export_ours(path: Path, height: int, width: int, folder: Path) -> Path:
+    """Export the checkpoint at ``path`` to ``folder`` as it ships; returns ``folder``."""
+    export(path, folder, height=height, width=width, trained_on=load_checkpoint(path).trained_on)
+    return folder
+
+
+def export_naive(path: Path, height: int, width: int, folder: Path) -> Path:
+    """Export the paper's graph, as it is, with the weights of the checkpoint at ``path``; returns ``folder``."""
+    checkpoint = load_checkpoint(path)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there
+    folder.mkdir(parents=True)
+    names = ["labels", *(f"head{i}" for i in range(1, 6))]
+    torch.onnx.export(
+        _naive(checkpoint),
+        (torch.zeros(1, 5, height, width),),
+        folder / "model.onnx",
+        input_names=["range_image"],
+        output_names=names,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    shapes = [(checkpoint.classes, height, width // stride) for stride in (1, 2, 4, 8, 8)]
+    manifest = Manifest(
+        family="squeezesegv3",
+        inputs=(TensorDescription(name="range_image", dtype="float32", shape=(1, 5, height, width)),),
+        outputs=(
+            TensorDescription(name="labels", dtype="uint8", shape=(1, height, width)),
+            *(
+                TensorDescription(name=name, dtype="float32", shape=(1, *shape))
+                for name, shape in zip(names[1:], shapes, strict=True)
+            ),
+        ),
+        precision="fp32",
+        provenance=Provenance(
+            trained_on=checkpoint.trained_on, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest()
+        ),
+    )
+    write_manifest(folder, manifest)
+    return folder
 
 
 @contextmanager
@@ -79,37 +113,3 @@ def _in_torch(network: _Labelled) -> Version:
             return network(torch.from_numpy(image))[0][0].numpy()
 
     return run
-
-
-def _export_naive(path: Path, height: int, width: int, folder: Path) -> None:
-    checkpoint = load_checkpoint(path)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there
-    folder.mkdir(parents=True)
-    names = ["labels", *(f"head{i}" for i in range(1, 6))]
-    torch.onnx.export(
-        _naive(checkpoint),
-        (torch.zeros(1, 5, height, width),),
-        folder / "model.onnx",
-        input_names=["range_image"],
-        output_names=names,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
-    shapes = [(checkpoint.classes, height, width // stride) for stride in (1, 2, 4, 8, 8)]
-    manifest = Manifest(
-        family="squeezesegv3",
-        inputs=(TensorDescription(name="range_image", dtype="float32", shape=(1, 5, height, width)),),
-        outputs=(
-            TensorDescription(name="labels", dtype="uint8", shape=(1, height, width)),
-            *(
-                TensorDescription(name=name, dtype="float32", shape=(1, *shape))
-                for name, shape in zip(names[1:], shapes, strict=True)
-            ),
-        ),
-        precision="fp32",
-        provenance=Provenance(
-            trained_on=checkpoint.trained_on, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest()
-        ),
-    )
-    write_manifest(folder, manifest)
