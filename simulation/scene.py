@@ -173,18 +173,21 @@ class Scene:
             blocked[near] |= self.placed[k].body.solid.blocked(local)
         return blocked
 
-    def in_own_frame(self, points: np.ndarray, triangle: np.ndarray, dt_s: np.ndarray) -> np.ndarray:
-        """``points`` [N,3] (street) that lie on ``triangle`` [N] at ``dt_s`` [N], in the frame of the body they are on:
-        float64 [N,3]. What stands has the street's own."""
-        local = np.array(points, float)
-        which = self.which(triangle)
-        which[triangle < 0] = -1
-        for k in np.unique(which[which >= 0]):
-            on = np.flatnonzero(which == k)
-            rays, times = np.zeros((len(on), 6), np.float32), np.ascontiguousarray(dt_s[on], np.float32)
-            rays[:, :3] = local[on] - self.standing.origin
-            local[on] = _into(rays, times, self._motions[k], np.arange(len(on)))[:, :3]
-        return local
+    def in_own_frame(self, points: np.ndarray, triangle: np.ndarray, dt_s: np.ndarray | float) -> np.ndarray:
+        """``points`` float64 [N,3] (street) that lie on ``triangle`` [N] at ``dt_s`` ([N] or a number), in the frame of
+        the body they are on: float64 [N,3]. What stands has the street's own; ``points`` itself where nothing moves."""
+        moving = np.flatnonzero(triangle >= len(self.standing.mesh.triangles))
+        if not len(moving):
+            return points
+        own, which, dt_s = points.copy(), self.which(triangle[moving]), np.broadcast_to(dt_s, len(points))
+        for k in np.unique(which):
+            on, placed = moving[which == k], self.placed[k]
+            dt = dt_s[on].astype(float)
+            away = points[on] - placed.pose[:3, 3] - dt[:, None] * placed.velocity_mps
+            c, s = np.cos(placed.yaw_rate_radps * dt), np.sin(placed.yaw_rate_radps * dt)
+            back = np.stack([c * away[:, 0] + s * away[:, 1], c * away[:, 1] - s * away[:, 0], away[:, 2]], 1)
+            own[on] = back @ placed.pose[:3, :3]
+        return own
 
     def _near_bodies(
         self, rays: np.ndarray, dt_s: np.ndarray, reach: np.ndarray

@@ -72,7 +72,7 @@ class Tracer:
         """
         scene, day = self.scene, self.day
         material = scene.attribute("material")[hits.triangle]
-        own = own_places(scene, hits.triangle, points, dt_s)
+        own = scene.in_own_frame(points, hits.triangle, dt_s)
         rgb, wetness = scene.attribute("rgb"), np.float32(self.wetness)
         out, gloss = paint(material, rgb, hits.triangle, own, hits.normal, directions, hits.range_m, wetness)
         glow = self._glow(hits, directions, points, material, out)
@@ -193,20 +193,3 @@ def reached(origins, directions, range_m):  # pragma: no cover - compiled
         for c in range(3):
             out[n, c] = origins[n, c] + way * directions[n, c]
     return out
-
-
-def own_places(scene: Scene, triangle: np.ndarray, points: np.ndarray, dt_s: np.ndarray | float) -> np.ndarray:
-    """``points`` float64 [N,3] in the frame of the body that each lies on at its time; the street's for what stands."""
-    moving = np.flatnonzero(triangle >= len(scene.standing.mesh.triangles))
-    if not len(moving):
-        return points
-    own, which = points.copy(), scene.which(triangle[moving])
-    for k in np.unique(which):
-        mine = moving[which == k]
-        placed = scene.placed[k]
-        dt = np.broadcast_to(np.asarray(dt_s, float)[mine] if isinstance(dt_s, np.ndarray) else dt_s, len(mine))
-        away = points[mine] - placed.pose[:3, 3] - dt[:, None] * placed.velocity_mps
-        c, s = np.cos(placed.yaw_rate_radps * dt), np.sin(placed.yaw_rate_radps * dt)
-        back = np.stack([c * away[:, 0] + s * away[:, 1], c * away[:, 1] - s * away[:, 0], away[:, 2]], 1)
-        own[mine] = back @ placed.pose[:3, :3]
-    return own

@@ -10,7 +10,7 @@ from simulation import rig
 from simulation.actors import Moment
 from simulation.camera import blur, film, lamps, light, sky, textures
 from simulation.camera.render import Picture, image_rays, render
-from simulation.camera.trace import Tracer, own_places
+from simulation.camera.trace import Tracer
 from simulation.scene import Body, Placed, Scene, Solid
 from simulation.settings import CameraSettings, Settings
 from simulation.shapes.materials import Material
@@ -274,7 +274,7 @@ def test_textures_of_moving_bodies_move_with_them() -> None:
     own, dt = rng.uniform(-1, 1, (30, 3)), rng.uniform(-0.01, 0.01, 30)
     at = np.array([(body.pose_at(t) @ np.append(p, 1.0))[:3] for p, t in zip(own, dt, strict=True)])
     triangle = np.where(np.arange(30) % 3, len(GROUND.triangles), 1)
-    found = own_places(scene, triangle, at, dt)
+    found = scene.in_own_frame(at, triangle, dt)
     np.testing.assert_allclose(found, np.where((np.arange(30) % 3 > 0)[:, None], own, at), atol=1e-9)
 
 
