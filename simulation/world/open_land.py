@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -93,10 +94,8 @@ def _scatter_trees(
     depth_m: tuple[float, float],
     height_m: tuple[float, float],
 ) -> None:
-    for _ in range(int(rng.poisson(rate_per_m * (span_s[1] - span_s[0])))):
-        s, d = rng.uniform(*span_s), flank.line + rng.uniform(*depth_m)
-        if d < float(site.reach_m(s, flank)):
-            site.stand(objects.tree(rng, rng.uniform(*height_m)), s, flank.sign * d, soft=True)
+    for s, d in _scatter(site, flank, rng, span_s, rate_per_m, depth_m):
+        site.stand(objects.tree(rng, rng.uniform(*height_m)), s, flank.sign * d, soft=True)
 
 
 def _scatter_bushes(
@@ -107,8 +106,21 @@ def _scatter_bushes(
     rate_per_m: float,
     depth_m: tuple[float, float],
 ) -> None:
+    for s, d in _scatter(site, flank, rng, span_s, rate_per_m, depth_m):
+        bush = objects.bush(rng, rng.uniform(0.6, 2.2))
+        site.stand(bush, s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi), soft=True)
+
+
+def _scatter(
+    site: Site,
+    flank: Flank,
+    rng: np.random.Generator,
+    span_s: tuple[float, float],
+    rate_per_m: float,
+    depth_m: tuple[float, float],
+) -> Iterator[tuple[float, float]]:
+    """Random places (s, unsigned d) beyond the building line where there is ground."""
     for _ in range(int(rng.poisson(rate_per_m * (span_s[1] - span_s[0])))):
         s, d = rng.uniform(*span_s), flank.line + rng.uniform(*depth_m)
         if d < float(site.reach_m(s, flank)):
-            bush = objects.bush(rng, rng.uniform(0.6, 2.2))
-            site.stand(bush, s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi), soft=True)
+            yield s, d
