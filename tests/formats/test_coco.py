@@ -138,10 +138,12 @@ def test_a_raw_drives_masks_are_found_by_its_pictures_names(drive: Path) -> None
     assert [a["segmentation"]["counts"] for a in data["annotations"][:2]] == [[0, H * W], [H * W]]
 
 
-def two_drives(drive: Path, tmp_path: Path) -> list[Path]:
-    """The drive twice, each in a folder of its own; the second has pictures of instances."""
+@pytest.fixture
+def two_drives(drive: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """A folder, and the drive twice in it, each in a folder of its own; the second has pictures of instances."""
     measure(drive)
-    folders = [tmp_path / "set" / name for name in "ab"]
+    base = tmp_path_factory.mktemp("several")
+    folders = [base / "set" / name for name in "ab"]
     for folder in folders:
         for name in ("image_2", "label_02"):
             shutil.copytree(drive / name, folder / name)
@@ -151,16 +153,13 @@ def two_drives(drive: Path, tmp_path: Path) -> list[Path]:
     for frame in range(2):
         picture = np.full((H, W), 5 + frame, np.uint16)
         cv2.imwrite(str(folders[1] / "instances_2" / f"{frame:06d}.png"), picture)
-    return folders
+    return base, folders
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
-def test_several_drives_become_one_set(
-    drive: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_several_drives_become_one_set(two_drives: tuple[Path, list[Path]], capsys: pytest.CaptureFixture[str]) -> None:
     """Numbered through, files found from where the set lies, each drive's annotations on its own pictures."""
-    base = tmp_path_factory.mktemp("several")
-    folders = two_drives(drive, base)
+    base, folders = two_drives
     out = base / "coco.json"
     assert coco.main([*map(str, folders), "--out", str(out), "--most-hidden", "0.7"]) == 0
     assert "4 pictures" in capsys.readouterr().out
@@ -179,10 +178,9 @@ def test_several_drives_become_one_set(
 
 
 def test_a_set_that_cannot_be_made_is_refused_in_a_line_and_nothing_is_overwritten(
-    drive: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+    two_drives: tuple[Path, list[Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base = tmp_path_factory.mktemp("several")
-    folders = two_drives(drive, base)
+    base, folders = two_drives
     kept = base / "kept.json"
     kept.write_text("{}")
     assert coco.main([str(folders[0]), "--out", str(kept)]) == 2
