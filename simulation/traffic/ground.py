@@ -17,7 +17,7 @@ class Ground:
     """Where pavements are: above the carriageway by the height of the kerb, except across side streets."""
 
     def __init__(self, plan: Plan, crossings: Sequence[Crossing]) -> None:
-        self._kerb_m = {1: plan.half_road_m + plan.left.parking_m, -1: plan.half_road_m + plan.right.parking_m}
+        self._kerb_m = {sign: plan.kerb_m(sign) for sign in (1, -1)}
         self._crossings = crossings
 
     def above_m(self, s: np.ndarray, d: np.ndarray) -> np.ndarray:

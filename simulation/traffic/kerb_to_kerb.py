@@ -64,7 +64,7 @@ def look_for_arm(stage: Stage, user: User) -> None:
         c = junction.crossing
         if user.side not in c.arms or not heading:
             continue
-        half = c.half_width_m + _flare_m(c, abs(user.d) - stage.kerb_m(user.side)) + 0.5
+        half = c.half_width_m + _flare_m(c, abs(user.d) - stage.plan.kerb_m(user.side)) + 0.5
         ahead = heading * (c.s - user.s)
         if half < ahead < half + 2.5:
             wait, end = user.along_m + ahead - half, user.along_m + ahead + half
@@ -83,7 +83,7 @@ def _flare_m(crossing: Crossing, from_kerb_m: float) -> float:
 def look_for_way_over(stage: Stage, user: User) -> None:
     """Cross at a zebra ahead, or where the road is open and no car is parked on either side."""
     heading = user.along_street
-    if not heading or lanes_m(stage, -user.side)[0] <= stage.kerb_m(-user.side):
+    if not heading or lanes_m(stage, -user.side)[0] <= stage.plan.kerb_m(-user.side):
         return
     for junction in stage.junctions.values():
         c = junction.crossing
@@ -93,7 +93,7 @@ def look_for_way_over(stage: Stage, user: User) -> None:
         ahead = heading * (c.zebra_s + right - user.s) - CORNER_M
         if 0.1 < ahead < 3.0:
             errand = _lead_over(stage, user, ahead)
-            reach = stage.plan.half_road_m + max(stage.plan.left.parking_m, stage.plan.right.parking_m)
+            reach = max(stage.plan.kerb_m(1), stage.plan.kerb_m(-1))
             errand.squares = junction.squares((c.zebra_s - 1.3, c.zebra_s + 1.3), (-reach, reach))
             errand.junction, errand.zebra = junction, True
             return
@@ -126,6 +126,6 @@ def _lead_over(stage: Stage, user: User, ahead_m: float) -> Errand:
     straight = abs(user.d) + goal_m - 2 * CORNER_M
     user.path = user.path.then(here, corner, Bend(straight, 0.0), quarter(CORNER_M, to_left))
     over = here + corner.length_m - (CORNER_M - abs(user.d))  # along the path at the centre line
-    user.errand = Errand("cross", over - stage.kerb_m(side) - 0.5, over + stage.kerb_m(-side) + 0.2)
+    user.errand = Errand("cross", over - stage.plan.kerb_m(side) - 0.5, over + stage.plan.kerb_m(-side) + 0.2)
     user.side, user.wish_m = -side, math.inf
     return user.errand

@@ -50,7 +50,7 @@ def _park(stage: Stage, bay: Bay, direction: int, rng: np.random.Generator) -> N
     # On the ego vehicle's side one pulls out as near before it as is safe; on the other side it comes nearer meanwhile.
     pulls_out_m = rng.uniform(42.0, 54.0) if direction > 0 else rng.uniform(50.0, 62.0)
     draw = rng.random()
-    if stage.settings.pedestrians and stage.side(-direction).sidewalk_m:
+    if stage.settings.pedestrians and stage.plan.side(-direction).sidewalk_m:
         if draw < 0.25:
             car.cue, car.alights = Cue(car.s, rng.uniform(30.0, 45.0)), True
             return

@@ -23,7 +23,6 @@ STEP_S = 0.05
 # LEADER, the row of who is ahead or -1, and LEADER_GAP.
 ALONG, SPEED, ACCEL, HALF_LENGTH, HALF_WIDTH, WANT, PULL, BRAKE, HEADWAY, GAP, WALL, MARGIN = range(12)
 GROUP, S, D, YAW, WALKER, FIRST, COUNT, LEADER, LEADER_GAP = range(12, 21)
-COLUMNS = 21
 _LATERAL_MPS2 = 2.0  # comfortable in a bend
 _SKIN_M = 0.08  # nobody comes nearer
 _AHEAD_S = 1.3  # so far ahead a pedestrian's way counts as taken
@@ -31,7 +30,7 @@ _AHEAD_S = 1.3  # so far ahead a pedestrian's way counts as taken
 
 @numba.njit(cache=True)
 def step(users, pieces, dt_s):  # pragma: no cover - compiled
-    """Move ``users`` float64 [N, COLUMNS] by one step in place; ``pieces`` [P,5] are all their paths' rows."""
+    """Move ``users`` float64 [N,21] by one step in place; ``pieces`` [P,5] are all their paths' rows."""
     for i in range(len(users)):
         me = users[i]
         if me[WANT] <= 0.0:  # parked, or towed

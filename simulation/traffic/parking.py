@@ -64,7 +64,7 @@ def leave(stage: Stage, user: User) -> None:
     if stage.claimed(-direction, user.s - direction * 10.0, user.s + direction * 40.0):
         return
     for other in stage.users:
-        if other is user or other.role == "parked" or abs(other.d) > stage.kerb_m(-direction):
+        if other is user or other.role == "parked" or abs(other.d) > stage.plan.kerb_m(-direction):
             continue
         ahead = direction * (other.s - user.s)
         behind = 10.0 + 2.6 * (other.speed_mps if other.along_street == direction else 0.0)

@@ -41,7 +41,7 @@ class PassersBy:
         for place in range(self._places, edge):
             for side in (1, -1):
                 rng = stage.rng(29, place, side)
-                if rng.random() > 0.6 or not stage.side(side).sidewalk_m:
+                if rng.random() > 0.6 or not stage.plan.side(side).sidewalk_m:
                     continue
                 s = (place + rng.uniform(-0.3, 0.3)) * pitch
                 heading = direction_on(stage, side, 1 if rng.random() < 0.5 else -1)
@@ -64,7 +64,7 @@ class PassersBy:
             int(rng.poisson(_AT_ZEBRA.get(stage.plan.district, 1.5) * min(stage.settings.pedestrians, 2.0)))
         ):
             side = 1 if rng.random() < 0.5 else -1
-            if stage.side(side).sidewalk_m:
+            if stage.plan.side(side).sidewalk_m:
                 heading = direction_on(stage, side, 1)
                 beyond = 0.0 if heading > 0 else crossing.s + crossing.clear_m - crossing.zebra_s
                 apart, pace = rng.uniform(3.0, 16.0) + beyond, rng.uniform(1.1, 1.5)

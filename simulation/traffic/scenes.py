@@ -43,7 +43,7 @@ def _cross(stage: Stage, number: int, rng: np.random.Generator) -> None:
     heading = direction_on(stage, side, 1 if rng.random() < 0.5 else -1)
     for part in rng.permutation(9):
         s = (number + 0.1 + 0.1 * int(part)) * STRETCH_M
-        if not stage.side(side).sidewalk_m or not kerb_to_kerb.is_open(stage, s):
+        if not stage.plan.side(side).sidewalk_m or not kerb_to_kerb.is_open(stage, s):
             continue
         cue = Cue(s, _CROSSED_M, _STEPS_M / _PACE_MPS)
         user = walk(stage, side, heading, s - heading * (_STEPS_M + 2.0), rng, _PACE_MPS, cue)
@@ -56,7 +56,7 @@ def _meet(stage: Stage, number: int, rng: np.random.Generator) -> None:
     """Two who know each other come towards each other, where the sidewalk is wide enough for both."""
     s, side = (number + rng.uniform(0.2, 0.8)) * STRETCH_M, 1 if rng.random() < 0.5 else -1
     side = side if direction_on(stage, side, 1) != direction_on(stage, side, -1) else -side
-    if not stage.side(side).sidewalk_m or direction_on(stage, side, 1) == direction_on(stage, side, -1):
+    if not stage.plan.side(side).sidewalk_m or direction_on(stage, side, 1) == direction_on(stage, side, -1):
         return
     apart = rng.uniform(5.0, 8.0)
     for heading in (1, -1):

@@ -9,8 +9,8 @@ CORNER_M = 0.6  # radius of a pedestrian's turn
 
 def lanes_m(stage: Stage, side: int) -> tuple[float, float]:
     """Distances from the centre line at which people walk along +s, and along -s; equal where there is no room."""
-    land = stage.side(side)
-    inner = stage.kerb_m(side) + land.verge_m
+    land = stage.plan.side(side)
+    inner = stage.plan.kerb_m(side) + land.verge_m
     wide = land.sidewalk_m
     near, far = (inner + 0.42 * wide, inner + 0.72 * wide) if wide >= 2.4 else (inner + 0.55 * wide,) * 2
     return (near, far) if side < 0 else (far, near)

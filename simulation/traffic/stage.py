@@ -14,7 +14,7 @@ from simulation.traffic.junction import Junction
 from simulation.traffic.motion import overlap
 from simulation.traffic.users import EGO_TRACK_ID, Cue, User
 from simulation.world.layout import Bay, Layout
-from simulation.world.plan import Plan, Side, generator
+from simulation.world.plan import Plan, generator
 
 # What drivers take for the speed limit, m/s.
 LIMITS_MPS = {
@@ -72,18 +72,10 @@ class Stage:
         """Random numbers of one purpose (unique within the traffic) and place."""
         return generator(self.seed, 6, purpose, *place)
 
-    def side(self, sign: int) -> Side:
-        """The left (+1) or right (-1) side of the street."""
-        return self.plan.left if sign > 0 else self.plan.right
-
-    def kerb_m(self, sign: int) -> float:
-        """From the centre line to the kerb of one side."""
-        return self.plan.half_road_m + self.side(sign).parking_m
-
     def cycling_d(self, sign: int) -> float:
         """Where cyclists ride on one side of the street: in the middle of their lane, clear of the doors of parked
         cars, or near the edge."""
-        from_edge = self.plan.cycle_m / 2 or (1.0 if self.side(sign).parking_m else 0.6)
+        from_edge = self.plan.cycle_m / 2 or (1.0 if self.plan.side(sign).parking_m else 0.6)
         return sign * (self.plan.half_road_m - from_edge)
 
     def is_wide_enough(self, user: User) -> bool:

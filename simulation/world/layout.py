@@ -183,7 +183,7 @@ def _heads(
 def _draw_bus_stop(rng: np.random.Generator, plan: Plan, number: int) -> BusStop | None:
     rate = {"city": 0.15, "avenue": 0.18, "country": 0.04}.get(plan.district, 0.12)
     sign, chosen = int(rng.choice([1, -1])), rng.random() < rate
-    side = plan.left if sign > 0 else plan.right
+    side = plan.side(sign)
     if not chosen or side.sidewalk_m < 1.8:
         return None
     s = number * STRETCH_M + (8.0 if sign > 0 else 22.0)  # the bus's whole length stays on the stretch

@@ -84,6 +84,14 @@ class Plan:
         """From the centre line to the edge of the carriageway."""
         return self.island_m / 2 + self.lanes * self.lane_m + self.cycle_m
 
+    def side(self, sign: int) -> Side:
+        """The left (+1) or right (-1) side of the street."""
+        return self.left if sign > 0 else self.right
+
+    def kerb_m(self, sign: int) -> float:
+        """From the centre line to the kerb of one side."""
+        return self.half_road_m + self.side(sign).parking_m
+
     def lane_d(self, lane: int) -> float:
         """Distance of a lane's middle from the centre line; lane 0 is the innermost."""
         return self.island_m / 2 + (lane + 0.5) * self.lane_m
