@@ -20,13 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TICKS_PER_S = 90_000
-_ENCODERS: dict[str, dict[str, str]] = {
-    "libx264": {"preset": "veryfast", "crf": "23", "tune": "zerolatency"},
-    "mpeg4": {},
-}
 # A fragment per group of pictures, each on disk as soon as it is done: a killed run leaves a file that plays.
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
-_BIT_RATE = 8_000_000  # of the encoders that know no constant quality
 _REASONS = {"timeout": "did not come in time", "passed": "only later ones came", "ended": "has ended"}
 # Classes that no label table gives a colour to, BGR.
 _OTHER_COLORS = ((255, 200, 80), (90, 200, 255), (140, 230, 120), (220, 140, 255), (120, 160, 255), (230, 220, 90))
@@ -98,26 +93,17 @@ class VideoSink:
     def _open_file(self, first_stamp_ns: int) -> None:
         import av
 
+        from formats.mp4 import add_stream
         from viewing.dashboard import layout
 
         make_folder(self.out.parent)
         keep_earlier(self.out)
-        encoder = next(name for name in _ENCODERS if name in av.codecs_available)
-        if encoder == "mpeg4":
-            log.warning(
-                "%s: no H.264 encoder in this build of PyAV: MPEG-4 part 2, which browsers do not play", self.out
-            )
-        self._container = av.open(str(self.out), "w", options=_FRAGMENTED)
-        self._stream = self._container.add_stream(
-            encoder, rate=Fraction(self.fps).limit_denominator(1000), options=_ENCODERS[encoder]
-        )
         plan = layout(self.width, None, has_range_image=False, has_objects=False)
-        self._stream.width, self._stream.height = plan.width, plan.height
-        self._stream.pix_fmt = "yuv420p"
+        rate_hz = Fraction(self.fps).limit_denominator(1000)
+        self._container = av.open(str(self.out), "w", options=_FRAGMENTED)
+        self._stream = add_stream(self._container, plan.width, plan.height, rate_hz, low_latency=True)
         self._stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
         self._stream.codec_context.gop_size = max(round(self.fps), 1)
-        if encoder != "libx264":
-            self._stream.bit_rate = _BIT_RATE
         self._first_stamp_ns = first_stamp_ns
         self._last_tick = -1
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
+from formats.mp4 import add_stream
 from simulation.folder import PREVIEW, DriveFolder
 from simulation.recipe import PERIOD_S, Recipe
-
-_ENCODERS: dict[str, dict[str, str]] = {"libx264": {"preset": "veryfast", "crf": "23"}, "mpeg4": {}}
-_BIT_RATE = 8_000_000  # of the encoder that knows no constant quality
 
 
 def make_preview(out: Path, recipe: Recipe, *, on_frame: Callable[[int], None] | None = None) -> Path:
@@ -27,13 +24,9 @@ def make_preview(out: Path, recipe: Recipe, *, on_frame: Callable[[int], None] |
     folder = DriveFolder(Path(out), recipe)
     files = DriveFiles(folder)
     part = folder.out / f"{PREVIEW}.tmp"
-    encoder = next(name for name in _ENCODERS if name in av.codecs_available)
     try:
         with av.open(str(part), "w", format="mp4") as container:
-            stream: Any = container.add_stream(encoder, rate=Fraction(1 / PERIOD_S), options=_ENCODERS[encoder])
-            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-            if encoder != "libx264":
-                stream.bit_rate = _BIT_RATE
+            stream = add_stream(container, WIDTH, HEIGHT, Fraction(1 / PERIOD_S))
             for k in range(recipe.frames):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(files.frame(k)), format="bgr24")))
                 if on_frame is not None:

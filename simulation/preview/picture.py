@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -11,6 +9,7 @@ from models.range_view.projection import project
 from simulation.preview import birds_eye
 from simulation.preview.boxes import EDGES, corners, kind_colors
 from simulation.preview.drive_files import FrameFiles
+from simulation.recipe import PERIOD_S
 from viewing.camera_view import Box, camera_view
 from viewing.range_view import label_picture, strip
 from viewing.style import BACKGROUND, MUTED, PANEL, TEXT, blank, palette, put_text, shorten, text_width
@@ -33,16 +32,13 @@ def draw(frame: FrameFiles) -> np.ndarray:
     _header(canvas, frame)
     top = _HEADER
     if frame.image is None:
-        above, left = (
-            birds_eye.draw(WIDTH - 2 * _GAP, _UPPER, *_seen_from_above(frame, colors, kinds), pixels_per_m=9.0),
-            _GAP,
-        )
+        left, pixels_per_m = _GAP, 9.0
     else:
         _paste(canvas, _camera_with_boxes(frame, kinds), _GAP, top)
         _paste(canvas, _camera_with_points(frame, colors), _GAP, top + _CAMERA_H + _GAP)
-        left = _CAMERA_W + 2 * _GAP
-        above = birds_eye.draw(WIDTH - left - _GAP, _UPPER, *_seen_from_above(frame, colors, kinds), pixels_per_m=8.0)
-    _paste(canvas, above, left, top)
+        left, pixels_per_m = _CAMERA_W + 2 * _GAP, 8.0
+    seen = (frame.points, colors, frame.objects, kinds, frame.path)
+    _paste(canvas, birds_eye.draw(WIDTH - left - _GAP, _UPPER, *seen, pixels_per_m=pixels_per_m), left, top)
     top += _UPPER + _GAP
     for picture, name in zip(_strips(frame, colors), ("class", "remission"), strict=True):
         _paste(canvas, picture, _GAP, top)
@@ -55,7 +51,7 @@ def draw(frame: FrameFiles) -> np.ndarray:
 
 def _header(canvas: np.ndarray, frame: FrameFiles) -> None:
     end = put_text(canvas, f"frame {frame.number}  {frame.t_s:.1f} s", (_GAP + 4, 23), 13, TEXT, bold=True)
-    speed = np.linalg.norm(np.gradient(frame.path, axis=0)[frame.number]) / 0.1 if len(frame.path) > 1 else 0.0
+    speed = np.linalg.norm(np.gradient(frame.path, axis=0)[frame.number]) / PERIOD_S if len(frame.path) > 1 else 0.0
     moving = sum(thing["moving"] for thing in frame.objects)
     counts = f"{speed:4.1f} m/s  {len(frame.points)} points  {len(frame.objects)} objects, {moving} moving"
     put_text(canvas, f"{frame.title}   {counts}", (end + 30, 23), 11, MUTED)
@@ -103,12 +99,6 @@ def _camera_with_points(frame: FrameFiles, colors: np.ndarray) -> np.ndarray:
     ahead = image[:, 2] > 0.5
     pixels = image[ahead, :2] / image[ahead, 2:]
     return camera_view(frame.image, _CAMERA_W, _CAMERA_H, pixels=pixels, range_m=image[ahead, 2], colors=colors[ahead])
-
-
-def _seen_from_above(
-    frame: FrameFiles, colors: np.ndarray, kinds: dict[str, tuple[int, int, int]]
-) -> tuple[np.ndarray, np.ndarray, list[dict[str, Any]], dict[str, tuple[int, int, int]], np.ndarray]:
-    return frame.points, colors, frame.objects, kinds, frame.path
 
 
 def _strips(frame: FrameFiles, colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
