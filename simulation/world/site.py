@@ -27,13 +27,11 @@ _MOST_THINGS = 127  # countable ones per stretch: their track ids are unique wit
 class Trade(IntEnum):
     """Who builds. Each has its own random numbers: a change of one leaves the others' work as it was."""
 
-    GROUND = 0
     CROSSING = 1
     HOUSES = 2
     PARKING = 3
     KERBSIDE = 4
     PAVEMENT = 5
-    GARDENS = 6
     LAND = 7
     WORKS = 8
     BRIDGE = 9
