@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from simulation.drive import Summary
     from simulation.recipe import Recipe
 
-CAMERAS = {"left": (2,), "right": (3,), "both": (2, 3), "none": ()}
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -44,10 +43,11 @@ def simulate(
 
     A run that was stopped goes on where it was when the same command is given again.
     """
-    from simulation.recipe import LayoutName, Recipe, TruthName
+    from simulation.recipe import LEFT, RIGHT, LayoutName, Recipe, TruthName
     from simulation.settings import Settings, changed
     from simulation.weather import LightName, WeatherName
 
+    cameras = {"left": (LEFT,), "right": (RIGHT,), "both": (LEFT, RIGHT), "none": ()}
     settings = Settings(
         sensor=sensor,
         weather=_one_of("--weather", weather, get_args(WeatherName)),
@@ -58,7 +58,7 @@ def simulate(
         seed=seed,
         settings=changed(settings, set_ or []),
         layout=_one_of("--layout", layout, get_args(LayoutName)),
-        cameras=CAMERAS[_one_of("--camera", camera, CAMERAS)],
+        cameras=cameras[_one_of("--camera", camera, cameras)],
         truth=tuple(name for name in get_args(TruthName) if name in _several("--truth", truth, get_args(TruthName))),
     )
     _run(out, recipe, jobs=min(2, _cores()) if jobs is None else jobs, force=force, preview=not no_preview)
