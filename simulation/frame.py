@@ -110,16 +110,19 @@ class FrameMaker:
                 truth["depth_2"] = {"depth_m": visibility.depth_image(left.hits)}
             if "instances" in asked:
                 truth["instances_2"] = visibility.instance_image(moment, left.hits)
+            seen = None
+            if following is not None and left is not None:
+                seen = motion.follow(moment, left.hits, following, LEFT)
             if "flow" in asked:
-                truth["flow_2"] = vars(motion.optical_flow(moment, left.hits, following, LEFT))
+                truth["flow_2"] = vars(motion.optical_flow(seen))
             if "scene-flow" in asked:
                 compensated = self.recipe.settings.lidar.compensate
                 flow = motion.point_scene_flow(
                     moment, turn.points, turn.triangle, turn.dt_s, following, compensated=compensated
                 )
                 truth["scene_flow"] = vars(flow)
-                if left is not None:
-                    truth["scene_flow_2"] = vars(motion.pixel_scene_flow(moment, left.hits, following, LEFT))
+                if seen is not None:
+                    truth["scene_flow_2"] = vars(motion.pixel_scene_flow(seen))
         return truth
 
     def _generator(self, frame: int, sensor: int) -> np.random.Generator:

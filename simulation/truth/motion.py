@@ -48,30 +48,52 @@ class SceneFlow:
     valid: np.ndarray
 
 
-def optical_flow(moment: Moment, hits: Hits, following: Moment, camera: int = 2) -> Flow:
-    """Flow of the picture with ``hits``, taken by ``camera`` at ``moment``, to the one at ``following``."""
-    points, seen = _surface(moment, hits, camera)
-    then, there = _next_places(moment, hits.triangle[seen], points, following, np.zeros(len(seen)))
-    pose = camera_pose(following, camera)
-    pixels, depth = project(moved(np.linalg.inv(pose), then))
-    there &= depth > _NEAR_M
-    seen, then, pixels = seen[there], then[there], pixels[there]
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """What pixels of a picture show that is still there at the next moment: K of them, of the surfaces seen.
+
+    ``pixel`` int64 [K]: numbered row by row; ``now``, ``then`` float64 [K,3]: where that is at ``moment`` and at
+    ``following``, street coordinates.
+    """
+
+    moment: Moment
+    following: Moment
+    camera: int
+    pixel: np.ndarray
+    now: np.ndarray
+    then: np.ndarray
+
+
+def follow(moment: Moment, hits: Hits, following: Moment, camera: int = 2) -> Followed:
+    """Follow what the picture with ``hits``, taken by ``camera`` at ``moment``, shows to the ``following`` moment."""
+    pixel = np.flatnonzero(hits.triangle >= 0)
+    rays = image_directions()[pixel]
+    rays *= (hits.range_m[pixel] / np.linalg.norm(rays, axis=1))[:, None]
+    now = moved(camera_pose(moment, camera), rays)
+    then, there = _next_places(moment, hits.triangle[pixel], now, following, np.zeros(len(pixel)))
+    return Followed(moment, following, camera, pixel[there], now[there], then[there])
+
+
+def optical_flow(seen: Followed) -> Flow:
+    """Flow of the picture to the next one."""
+    pose = camera_pose(seen.following, seen.camera)
+    places, depth = project(moved(np.linalg.inv(pose), seen.then))
+    ahead = depth > _NEAR_M
+    pixel, then, places = seen.pixel[ahead], seen.then[ahead], places[ahead]
 
     uv, valid, occluded = np.zeros((HEIGHT * WIDTH, 2), np.float32), *np.zeros((2, HEIGHT * WIDTH), bool)
-    uv[seen] = pixels - np.stack([seen % WIDTH, seen // WIDTH], 1)
-    valid[seen] = True
-    outside = (pixels < -0.5).any(1) | (pixels[:, 0] >= WIDTH - 0.5) | (pixels[:, 1] >= HEIGHT - 0.5)
-    occluded[seen] = outside | _hidden(following, pose[:3, 3], then)
+    uv[pixel] = places - np.stack([pixel % WIDTH, pixel // WIDTH], 1)
+    valid[pixel] = True
+    outside = (places < -0.5).any(1) | (places[:, 0] >= WIDTH - 0.5) | (places[:, 1] >= HEIGHT - 0.5)
+    occluded[pixel] = outside | _hidden(seen.following, pose[:3, 3], then)
     shape = (HEIGHT, WIDTH)
     return Flow(uv.reshape(*shape, 2), valid.reshape(shape), occluded.reshape(shape))
 
 
-def pixel_scene_flow(moment: Moment, hits: Hits, following: Moment, camera: int = 2) -> SceneFlow:
+def pixel_scene_flow(seen: Followed) -> SceneFlow:
     """Scene flow of each pixel's surface, [H,W,...], in the camera's axes: x right, y down, z forward."""
-    points, seen = _surface(moment, hits, camera)
-    then, there = _next_places(moment, hits.triangle[seen], points, following, np.zeros(len(seen)))
-    now, later = (np.linalg.inv(camera_pose(m, camera))[None] for m in (moment, following))
-    flow = _scene_flow(seen[there], HEIGHT * WIDTH, points[there], then[there], now, later)
+    now, later = (np.linalg.inv(camera_pose(m, seen.camera))[None] for m in (seen.moment, seen.following))
+    flow = _scene_flow(seen.pixel, HEIGHT * WIDTH, seen.now, seen.then, now, later)
     return SceneFlow(*(field.reshape(HEIGHT, WIDTH, *field.shape[1:]) for field in vars(flow).values()))
 
 
@@ -100,14 +122,6 @@ def point_scene_flow(
         poses, next_poses = poses[there], next_poses[there]
     now, later = np.linalg.inv(poses), np.linalg.inv(next_poses)
     return _scene_flow(met[there], len(points), places[there], then[there], now, later)
-
-
-def _surface(moment: Moment, hits: Hits, camera: int) -> tuple[np.ndarray, np.ndarray]:
-    """Street coordinates float64 [N,3] of what the pixels see, and which pixels see anything int64 [N]."""
-    seen = np.flatnonzero(hits.triangle >= 0)
-    rays = image_directions()[seen]
-    rays *= (hits.range_m[seen] / np.linalg.norm(rays, axis=1))[:, None]
-    return moved(camera_pose(moment, camera), rays), seen
 
 
 def _next_places(

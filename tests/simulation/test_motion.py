@@ -92,7 +92,8 @@ def test_flow_carries_each_pixel_with_the_corners_of_its_triangle(pair: tuple[Mo
     flat.append(np.flatnonzero((now.scene.which(hits.triangle) == 3) & (hits.triangle >= 0))[::5])  # the post
     v, u = np.divmod(np.unique(np.concatenate(flat)), rig.WIDTH)
     here, there = followed(now, then, u, v)
-    flow, space = motion.optical_flow(now, hits, then), motion.pixel_scene_flow(now, hits, then)
+    seen = motion.follow(now, hits, then)
+    flow, space = motion.optical_flow(seen), motion.pixel_scene_flow(seen)
 
     is_followed = np.isfinite(there).all(1)
     assert (flow.valid[v, u] == (is_followed & (there[:, 2] > 0.1))).all()
