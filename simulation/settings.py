@@ -15,15 +15,15 @@ from simulation.weather import LightName, WeatherName
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Factor = Annotated[float, msgspec.Meta(ge=0.0, le=5.0)]
-Relief = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]  # beyond that no road is built, nor can houses stand beside it
+RoadFactor = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]  # beyond that roads are not built, nor houses beside them
 
 
 class StreetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The street itself."""
 
     district: str | None = None  # one of world.plan.DISTRICTS
-    slopes: Relief = 1.0  # how hilly, times what the seed says
-    bends: Relief = 1.0
+    slopes: RoadFactor = 1.0  # how hilly, times what the seed says
+    bends: RoadFactor = 1.0
     parked: Factor = 1.0  # how many parking places are taken, times what the district says
 
 
