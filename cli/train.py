@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from cli.allocator import restart_with_kept_memory
 from errors import UserError
+
+RUN = Path(__file__).resolve().parent.parent / "run.py"
 
 
 def train(
@@ -29,12 +32,15 @@ def train(
     values = read_recipe(config, set_ or [])
     if values.get("family") != "squeezesegv3":
         raise UserError(f"{config}: family: {values.get('family')!r} cannot be trained; give squeezesegv3")
+    restart_with_kept_memory(RUN)
 
     from training.segmentation import SegmentationRecipe, SegmentationTask
 
     recipe = check_recipe(values, SegmentationRecipe, config)
 
     from training.loop import train as run
+    from training.state import check_folder
 
+    check_folder(out, resume=resume, force=force)  # before the data are read
     task = SegmentationTask(recipe, [*data, *(more_data or [])])
     run(task, recipe, recipe.validation, out, resume=resume, force=force, init=init)

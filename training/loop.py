@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -30,7 +30,7 @@ from training.optimisation import autocast, check_precision, make_optimiser, rat
 from training.processes import Process
 from training.reading import ahead
 from training.recipe import Recipe, ValidationSettings, steps_in
-from training.state import BEST, LAST, RECIPE, load_state, open_folder, save_state, seed_of
+from training.state import BEST, LAST, RECIPE, check_folder, load_state, make_folder, save_state, seed_of
 from training.task import Task
 
 _LOOK_EVERY_STEPS = 10
@@ -65,15 +65,14 @@ def train(
         processes.share(recipe.batch, process)
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
-        if process.first:
-            open_folder(out, resume=resume, force=force)
-        processes.gathered(None)  # nobody reads the folder before it is ready
+        check_folder(out, resume=resume, force=force)
         trainer = _Trainer(task, recipe, validation, out, process)
         if resume:
             trainer.load()
         else:
             if init:
                 task.load(trainer.network, init)
+            processes.gathered(None)  # all have looked into the folder before it changes
             trainer.begin()
         trainer.run()
 
@@ -105,12 +104,15 @@ class _Trainer:
     def begin(self) -> None:
         """Write the recipe and the first state, so that there is something to resume from at any time."""
         if self.process.first:
+            make_folder(self.out)
             text = yaml.safe_dump(msgspec.to_builtins(self.recipe), sort_keys=False)
             (self.out / RECIPE).write_text(text, encoding="utf-8")
         self.save()
 
     def save(self) -> None:
         """``last.pt``, then the state: beside a state is its checkpoint, or a later one."""
+        if not all(parameter.isfinite().all() for parameter in self.network.parameters()):
+            self._diverged("weights are", self.step)
         if not self.process.first:
             return
         self.task.save(self._result(), self.out / LAST, self.step)
@@ -221,12 +223,14 @@ class _Trainer:
         table = processes.mean(torch.stack([torch.stack([losses[name] for name in names]) for losses in pending]))
         finite = table.isfinite().all(dim=1)
         if not finite.all():
-            step = self.step - len(pending) + int((~finite).nonzero()[0]) + 1
-            raise UserError(
-                f"the loss is not finite at step {step}; {self.out} has the state before it: start anew with a smaller "
-                f"optimiser.learning_rate, or with gradient_clip=1"
-            )
+            self._diverged("the loss is", self.step - len(pending) + int((~finite).nonzero()[0]) + 1)
         return dict(zip(names, table.mean(dim=0).tolist(), strict=True))
+
+    def _diverged(self, what: str, step: int) -> NoReturn:
+        raise UserError(
+            f"{what} not finite at step {step}; {self.out} has an earlier state: start anew with a smaller "
+            f"optimiser.learning_rate, or with gradient_clip=1"
+        )
 
     def _validate(self, book: Logbook | SilentLogbook) -> None:
         samples, process = self.task.validation_samples, self.process

@@ -27,27 +27,34 @@ def seed_of(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def open_folder(out: Path, *, resume: bool, force: bool) -> None:
-    """Make ``out`` ready for a training.
+def check_folder(out: Path, *, resume: bool, force: bool) -> None:
+    """Whether a training may use the folder ``out``. Changes nothing.
 
     Raises:
         UserError: there is something in it that this training must not touch, or nothing to go on from.
     """
-    begun = (out / RECIPE).is_file() or (out / STATE).is_file()
     if resume:
         if not (out / STATE).is_file():
             raise UserError(f"--resume: no {STATE} in {out}; nothing was saved there to go on from")
         return
     if out.is_dir() and any(out.iterdir()):
-        if not begun:
+        if not any((out / name).is_file() for name in (RECIPE, STATE)):
             raise UserError(f"--out {out}: not empty, and not a training's folder; give another one")
         if not force:
             raise UserError(f"--out {out}: holds a training; give --resume to go on with it, --force to replace it")
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of a new training, without what an earlier one left there.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
         for name in (STATE, RECIPE, LOG, BEST, LAST):
             (out / name).unlink(missing_ok=True)
         shutil.rmtree(out / EVENTS, ignore_errors=True)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {out}: cannot be made: {error.strerror}; give another folder") from None
 
