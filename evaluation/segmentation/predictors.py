@@ -114,7 +114,7 @@ def from_checkpoint(path: Path, table: LabelTable, *, knn: int) -> Network:
             "step": checkpoint.step,
             "trained_on": checkpoint.trained_on,
             "precision": "fp32",
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
         },
     )
 
