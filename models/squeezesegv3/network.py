@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -63,7 +64,9 @@ class Backbone(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
         """``image`` [B, 5, H, W] → feature [B, 256, H, W/8] and the skips at full, half and quarter width."""
         at = self._coordinates(image[:, 1:4])
-        feature = self.relu1(self.bn1(self.conv1(image)))
+        with torch.autocast(image.device.type, enabled=False):
+            # Leaves and walls differ in centimetres, which bfloat16 cannot say of coordinates 20 m away.
+            feature = self.relu1(self.bn1(self.conv1(image)))
         skips = []
         for stage in (self.enc1, self.enc2, self.enc3):
             skips.append(feature.detach())
