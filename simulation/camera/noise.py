@@ -5,14 +5,14 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from simulation.murmur import mixed
+
 
 @numba.njit("float64(int64, int64, int64)", cache=True)
 def hash3(x: int, y: int, z: int) -> float:  # pragma: no cover - compiled
-    """Three integers spread evenly over 0..1 (the finaliser of MurmurHash3, 32 bits)."""
-    h = ((x * 0x8DA6B343) ^ (y * 0xD8163841) ^ (z * 0xCB1AB31F)) & 0xFFFFFFFF
-    h = ((h ^ (h >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
-    h = ((h ^ (h >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
-    return ((h ^ (h >> 16)) >> 8) * (1.0 / (1 << 24))
+    """Three integers spread evenly over 0..1."""
+    key = np.uint32((x * 0x8DA6B343) ^ (y * 0xD8163841) ^ (z * 0xCB1AB31F))
+    return (mixed(key) >> np.uint32(8)) * (1.0 / (1 << 24))
 
 
 @numba.njit("float64(float64, float64, float64, float64)", cache=True)

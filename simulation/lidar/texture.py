@@ -10,6 +10,8 @@ import math
 import numba
 import numpy as np
 
+from simulation.murmur import mixed
+
 UNEVEN_M = (5.0, 0.9)  # sizes of patches (metres): brightness of ground and walls
 SKIN_M = (0.5, 0.2)  # parts of a smooth skin that mirror a pulse away together
 PANE_M = (1.2, 0.6)
@@ -47,8 +49,6 @@ def parts(points, sizes_m):  # pragma: no cover - compiled
 
 @numba.njit(cache=True)
 def _corner(i, j, k, layer):  # pragma: no cover - compiled
-    """A value of deviation 1 for one corner of the lattice (finaliser of MurmurHash3)."""
-    h = np.uint32((i * 73856093) ^ (j * 19349663) ^ (k * 83492791) ^ (layer * 2654435761))
-    h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
-    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-    return ((h ^ (h >> np.uint32(16))) / 4294967296.0 - 0.5) * 12.0**0.5
+    """A value of deviation 1 for one corner of the lattice."""
+    key = np.uint32((i * 73856093) ^ (j * 19349663) ^ (k * 83492791) ^ (layer * 2654435761))
+    return (mixed(key) / 4294967296.0 - 0.5) * 12.0**0.5

@@ -9,6 +9,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from simulation.murmur import mixed
+
 
 class Material(IntEnum):
     """What a surface is made of. The value indexes the sensors' tables."""
@@ -46,8 +48,6 @@ def cell_noise(points: np.ndarray, cell_m: float) -> np.ndarray:
 
 
 def hash_unit(keys: np.ndarray) -> np.ndarray:
-    """Integers spread evenly over 0..1 (the finaliser of MurmurHash3, 32 bits): float32, same shape."""
-    k = (keys.astype(np.uint64) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
-    k = (k ^ (k >> np.uint32(16))) * np.uint32(0x85EBCA6B)
-    k = (k ^ (k >> np.uint32(13))) * np.uint32(0xC2B2AE35)
-    return ((k ^ (k >> np.uint32(16))) >> np.uint32(8)).astype(np.float32) / np.float32(1 << 24)
+    """Integers spread evenly over 0..1: float32, same shape."""
+    low = (keys.astype(np.uint64) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    return (mixed(low) >> np.uint32(8)).astype(np.float32) / np.float32(1 << 24)
