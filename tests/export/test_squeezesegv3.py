@@ -17,24 +17,26 @@ from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_che
 from models.squeezesegv3.network import SqueezeSegV3  # noqa: E402
 
 
-def checkpoint(classes=20):
+def checkpoint(**changes):
+    """As if trained, of tiny images."""
     torch.manual_seed(0)
-    network = SqueezeSegV3(classes=classes)
+    network = SqueezeSegV3(sac=changes.get("sac", "isk"))
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.running_mean.normal_(0, 0.3)
             layer.running_var.uniform_(0.5, 2)
-    return Checkpoint(
-        layers=21,
-        classes=classes,
-        sac="isk",
-        height=8,
-        width=64,
-        step=7,
-        network=network.state_dict(),
-        label_names=load_label_table().names[:classes],
-        trained_on="nothing: random weights",
-    )
+    usual = {
+        "layers": 21,
+        "classes": 20,
+        "sac": "isk",
+        "height": 8,
+        "width": 64,
+        "step": 7,
+        "network": network.state_dict(),
+        "label_names": load_label_table().names,
+        "trained_on": "nothing: random weights",
+    }
+    return Checkpoint(**(usual | changes))
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +44,7 @@ def exported(tmp_path_factory):
     """A checkpoint, the folder it was exported to, and the manifest."""
     folder = tmp_path_factory.mktemp("export")
     save_checkpoint(folder / "checkpoint.pt", checkpoint())
-    return (
-        folder / "checkpoint.pt",
-        folder / "model",
-        export(folder / "checkpoint.pt", folder / "model", trained_on="-"),
-    )
+    return folder / "checkpoint.pt", folder / "model", export(folder / "checkpoint.pt", folder / "model")
 
 
 def test_graph_gives_what_the_network_gives(exported):
@@ -96,13 +94,37 @@ def test_parity_was_measured(exported):
     assert runtime["same_label"] > 0.999
 
 
+def test_weights_as_int8_and_labels_alone(exported, tmp_path):
+    manifest = export(exported[0], tmp_path / "model", width=32, outputs="labels", weights="int8")
+    assert (tmp_path / "model" / "model.onnx").stat().st_size < 10_500_000
+    assert [str(output) for output in manifest.outputs] == ["labels uint8[1, 8, 32]"]
+    assert (manifest.sensor.height, manifest.sensor.width) == (8, 32)
+    assert manifest.parity.passed
+    rounding, runtime = manifest.parity.stages.values()
+    assert 0 < rounding["relative_difference"] < 0.1
+    assert runtime["same_label"] > 0.999
+    session = import_onnxruntime().InferenceSession(tmp_path / "model" / "model.onnx")
+    assert [(t.name, t.shape) for t in session.get_outputs()] == [("labels", [1, 8, 32])]
+
+
+def test_another_variant_with_its_own_normalisation_and_logits_alone(tmp_path):
+    given = checkpoint(sac="sk", means=(1.0, 2.0, 3.0, 4.0, 5.0), fov_up_deg=10.0, fov_down_deg=-30.0)
+    save_checkpoint(tmp_path / "checkpoint.pt", given)
+    manifest = export(tmp_path / "checkpoint.pt", tmp_path / "model", outputs="logits")
+    assert [output.name for output in manifest.outputs] == ["logits"]
+    assert manifest.normalisation.means == (1.0, 2.0, 3.0, 4.0, 5.0)
+    assert (manifest.sensor.fov_up_deg, manifest.sensor.fov_down_deg) == (10.0, -30.0)
+    assert manifest.provenance.trained_on == "nothing: random weights"
+    assert manifest.parity.passed
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind", None])
 def test_not_a_checkpoint(tmp_path, content):
     path = tmp_path / "checkpoint.pt"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"checkpoint\.pt"):
-        export(path, tmp_path / "model", trained_on="-")
+        export(path, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
@@ -113,15 +135,17 @@ def test_checkpoint_of_something_else(tmp_path):
 
 
 def test_checkpoint_with_other_classes(tmp_path):
-    save_checkpoint(tmp_path / "checkpoint.pt", checkpoint(classes=4))
-    with pytest.raises(UserError, match="4 classes"):
-        export(tmp_path / "checkpoint.pt", tmp_path / "model", trained_on="-")
+    names = tuple(reversed(load_label_table().names))
+    save_checkpoint(tmp_path / "checkpoint.pt", checkpoint(label_names=names))
+    with pytest.raises(UserError, match=r"its 20 classes \(traffic-sign, .* are not the 20 of"):
+        export(tmp_path / "checkpoint.pt", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_mistakes_are_one_line(exported, tmp_path, capsys):
     path = str(exported[0])
     with pytest.raises(SystemExit, match=r"error: --width 100: must be a multiple of 8"):
-        main([path, "--out", str(tmp_path), "--width", "100", "--trained-on", "-"])
+        main([path, "--out", str(tmp_path), "--width", "100"])
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit, match=r"error: .*file.*cannot be written"):
-        main([path, "--out", str(tmp_path / "file"), "--trained-on", "-"])
+        main([path, "--out", str(tmp_path / "file")])
