@@ -13,8 +13,35 @@ from formats.labels import LabelTable, read_labels
 from formats.pointcloud import read_bin
 from models.range_view.normalize import normalize
 from models.range_view.projection import Projection, project
+from training.recipe import NotNegative, Settings, Share
 
 HDL64_FOV_DEG = (3.0, -25.0)
+
+
+class Augmentation(Settings, kw_only=True):
+    """How far a training window may be from the scan it comes from. The defaults suit a vehicle that follows its road:
+    its surroundings keep their heading, give or take a bend.
+
+    ``yaw_deg``: deviation of the heading; in the share ``any_yaw`` of all windows it is any. ``mirror``: left and
+    right. ``tilt_deg``, ``height_m``: deviation of pitch and roll, and of the sensor's height. ``scale``: of all
+    distances, at most. ``range_noise_m``: deviation along the beam, at most. ``drop``: share of points left out, at
+    most. ``remission_spread``: deviation of the logarithms of a gamma and of a gain; ``remission_noise``: deviation, at
+    most; in the share ``remission_blind`` of all windows it is one value everywhere. ``balanced``: share of windows
+    that look at a point of a class drawn among those of the scan, so that rare classes are seen.
+    """
+
+    yaw_deg: NotNegative = 8.0
+    any_yaw: Share = 0.1
+    mirror: bool = True
+    tilt_deg: NotNegative = 0.5
+    height_m: NotNegative = 0.05
+    scale: Share = 0.02
+    range_noise_m: NotNegative = 0.02
+    drop: Share = 0.15
+    remission_spread: NotNegative = 0.25
+    remission_noise: NotNegative = 0.03
+    remission_blind: Share = 0.1
+    balanced: Share = 0.5
 
 
 class LabelledScan(NamedTuple):
@@ -58,29 +85,29 @@ def class_frequencies(pairs: Sequence[tuple[Path, Path]], table: LabelTable) -> 
     return counts / counts.sum()
 
 
-def augment(scan: LabelledScan, rng: np.random.Generator) -> LabelledScan:
-    """Another scan that could have been: turned, mirrored, tilted, noisier, thinner, with another laser's remission.
-
-    The remission is altered most, since it carries the least from one sensor to another, or from a simulated one to a
-    real one; in one scan of five it says nothing at all.
-    """
-    keep = rng.random(len(scan.points)) >= rng.uniform(0, 0.3)
+def augment(
+    scan: LabelledScan, rng: np.random.Generator, how: Augmentation, yaw_rad: float, mirror: int
+) -> LabelledScan:
+    """Another scan that could have been: mirrored (``mirror`` −1), turned, tilted, noisier, thinner, with another
+    laser's remission."""
+    keep = rng.random(len(scan.points)) >= rng.uniform(0, how.drop)
     points, labels = scan.points[keep], scan.labels[keep]
     xyz, remission = points[:, :3], points[:, 3]
 
-    yaw, pitch, roll = rng.uniform(-np.pi, np.pi), *rng.normal(0, np.radians(0.7), 2)
-    mirror = np.diag([1, rng.choice([-1, 1]), 1])
-    xyz = xyz @ (mirror @ _rotation(yaw, pitch, roll)).T.astype(np.float32)
-    xyz[:, 2] += rng.normal(0, 0.05)
-    distance = np.linalg.norm(xyz, axis=1, keepdims=True)
-    noise_m = rng.normal(0, rng.uniform(0, 0.03), distance.shape)
-    xyz = xyz * (1 + noise_m / np.maximum(distance, 0.5)) * rng.uniform(0.97, 1.03)
+    pitch, roll = rng.normal(0, np.radians(how.tilt_deg), 2)
+    turn = _rotation(yaw_rad, pitch, roll) @ np.diag([1, mirror, 1])
+    xyz = np.einsum("nj,ij->ni", xyz, turn.astype(np.float32))
+    xyz[:, 2] += rng.normal(0, how.height_m)
+    range_m = np.sqrt(np.einsum("ni,ni->n", xyz, xyz))
+    noise_m = rng.normal(0, rng.uniform(0, how.range_noise_m), len(xyz))
+    xyz *= ((1 + noise_m / np.maximum(range_m, 0.5)) * (1 + rng.uniform(-how.scale, how.scale)))[:, None]
 
-    if rng.random() < 0.2:
+    if rng.random() < how.remission_blind:
         remission = np.full_like(remission, rng.uniform(0, 0.6))
     else:
-        remission = remission ** rng.uniform(0.6, 1.6) * rng.uniform(0.5, 1.5) + rng.normal(0, 0.08)
-        remission = remission + rng.normal(0, rng.uniform(0, 0.1), remission.shape)
+        gamma, gain = np.exp(rng.normal(0, how.remission_spread, 2))
+        noise = rng.normal(0, rng.uniform(0, how.remission_noise), len(remission))
+        remission = remission**gamma * gain + noise
     points = np.column_stack([xyz, np.clip(remission, 0, 1)]).astype(np.float32)
     return LabelledScan(points, labels)
 
@@ -106,14 +133,37 @@ def label_image(projection: Projection, labels: np.ndarray) -> np.ndarray:
 
 
 def training_sample(
-    scan: LabelledScan, rng: np.random.Generator, height: int, width: int, crop_width: int
+    scan: LabelledScan, rng: np.random.Generator, height: int, width: int, crop_width: int, how: Augmentation
 ) -> tuple[np.ndarray, np.ndarray]:
     """An augmented window of a scan's range image: normalised image [5, H, w] float32, labels [H, w] uint8."""
-    augmented = augment(scan, rng)
+    yaw_rad = rng.uniform(-np.pi, np.pi) if rng.random() < how.any_yaw else rng.normal(0, np.radians(how.yaw_deg))
+    mirror = int(rng.choice([-1, 1])) if how.mirror else 1
+    azimuth = np.arctan2(scan.points[:, 1], scan.points[:, 0])
+
+    # Where to look, as the augmented scan has it; then only that part of the scan is augmented and projected.
+    wanted = mirror * _interesting_azimuth(azimuth, scan.labels, rng, how.balanced) + yaw_rad
+    column = 0.5 * (1 - _wrapped(wanted) / np.pi) * width + rng.uniform(-0.35, 0.35) * crop_width
+    left = int(np.clip(column - crop_width / 2, 0, width - crop_width))
+    centre = mirror * ((1 - 2 * (left + crop_width / 2) / width) * np.pi - yaw_rad)
+    near = np.abs(_wrapped(azimuth - centre)) < np.pi * crop_width / width + np.radians(5)
+    part = LabelledScan(scan.points[near], scan.labels[near]) if crop_width < width else scan
+
+    augmented = augment(part, rng, how, yaw_rad, mirror)
     projection = _project(augmented.points, height, width)
-    left = int(rng.integers(width - crop_width + 1))
     window = slice(left, left + crop_width)
     return normalize(projection.image)[:, :, window], label_image(projection, augmented.labels)[:, window]
+
+
+def _interesting_azimuth(azimuth: np.ndarray, labels: np.ndarray, rng: np.random.Generator, balanced: float) -> float:
+    """Any azimuth; in the share ``balanced`` of all cases that of a point, of a class drawn among those there are."""
+    classes = np.unique(labels[labels > 0])
+    if rng.random() >= balanced or not len(classes):
+        return float(rng.uniform(-np.pi, np.pi))
+    return float(rng.choice(azimuth[labels == rng.choice(classes)]))
+
+
+def _wrapped(angle: np.ndarray | float) -> np.ndarray | float:
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def evaluation_sample(scan: LabelledScan, height: int, width: int) -> tuple[np.ndarray, Projection]:

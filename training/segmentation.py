@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from errors import UserError
@@ -17,11 +19,20 @@ from evaluation.segmentation.protocol import confusion, scores
 from formats.labels import load_label_table
 from models.range_view.knn import refine
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.squeezesegv3.inference import inference_form
 from models.squeezesegv3.network import SqueezeSegV3
 from training.drives import find_drives, split
 from training.losses import CLASS_WEIGHTS, lovasz_softmax, multi_layer_cross_entropy
 from training.recipe import Count, NotNegative, Recipe, Settings, Share, ValidationSettings
-from training.scans import class_frequencies, evaluation_sample, find_scans, label_image, read_scan, training_sample
+from training.scans import (
+    Augmentation,
+    class_frequencies,
+    evaluation_sample,
+    find_scans,
+    label_image,
+    read_scan,
+    training_sample,
+)
 from training.task import Score
 
 Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
@@ -71,8 +82,14 @@ class SegmentationRecipe(Recipe, kw_only=True):
     model: ModelSettings
     image: ImageSettings
     data: DataSettings
+    augmentation: Augmentation = Augmentation()
     loss: LossSettings = LossSettings()
     validation: SegmentationValidation
+
+
+def _shown(scans: Sequence[Any]) -> Iterable[Any]:
+    """``scans``, with progress in the first of several processes: to read all labels can take minutes."""
+    return track(scans, "counting labels", transient=True, disable=os.environ.get("RANK", "0") != "0")
 
 
 class SegmentationTask:
@@ -92,7 +109,7 @@ class SegmentationTask:
         validation = find_scans(held_out) if held_out else []
         count = min(recipe.validation.scans or len(validation), len(validation))
         self._validation = [validation[i * len(validation) // count] for i in range(count)]
-        self._weights = CLASS_WEIGHTS[recipe.loss.class_weights](class_frequencies(self._scans, self._table))
+        self._weights = CLASS_WEIGHTS[recipe.loss.class_weights](class_frequencies(_shown(self._scans), self._table))
         self.samples, self.validation_samples = len(self._scans), len(self._validation)
         self.data = {
             "training": sorted(drive.absolute().name for drive in self._drives),
@@ -119,7 +136,7 @@ class SegmentationTask:
     def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         image = self._recipe.image
         scan = read_scan(self._scans[index], self._table)
-        return training_sample(scan, rng, image.height, image.width, image.crop_width)
+        return training_sample(scan, rng, image.height, image.width, image.crop_width, self._recipe.augmentation)
 
     def losses(self, network: SqueezeSegV3, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         image, labels = batch
@@ -136,11 +153,12 @@ class SegmentationTask:
         classes, knn = len(self._table.names), self._recipe.validation.knn
         height, width = self._recipe.image.height, self._recipe.image.width
         device = next(network.parameters()).device
+        fast = inference_form(network)
         counts = np.zeros((classes, classes), np.int64)
         for i in indices:
             scan = read_scan(self._validation[i], self._table)
             image, projection = evaluation_sample(scan, height, width)
-            logits = network(torch.from_numpy(image)[None].to(device, memory_format=torch.channels_last))
+            logits = fast(torch.from_numpy(image)[None].to(device, memory_format=torch.channels_last))
             pixels = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
             if knn is None:
                 counts += confusion(label_image(projection, scan.labels), pixels, classes)

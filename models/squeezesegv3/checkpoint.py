@@ -97,7 +97,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         checkpoint = Checkpoint(**state)
         with torch.device("meta"):
             network = SqueezeSegV3(checkpoint.layers, checkpoint.classes, sac=checkpoint.sac)
-        network.load_state_dict(checkpoint.network, assign=True)
+        # A plain dict: in a state dict torch would note "assign", and whoever loads it next would lose its parameters.
+        network.load_state_dict(dict(checkpoint.network), assign=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged: {' '.join(str(error).split())[:300]}") from error
     return checkpoint

@@ -1,5 +1,6 @@
 """Training samples: what augmentation may change and what it may not, and labels per pixel."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ from errors import UserError
 from formats.labels import load_label_table, write_labels
 from models.range_view.projection import project
 from training.scans import (
+    Augmentation,
     LabelledScan,
     augment,
     class_frequencies,
@@ -64,12 +66,16 @@ def test_a_folder_that_is_no_drive(tmp_path):
         find_scans([tmp_path])
 
 
+def turned(scan, seed, yaw_rad=0.5, mirror=-1):
+    return augment(scan, np.random.default_rng(seed), Augmentation(), yaw_rad, mirror)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_augmentation_keeps_what_the_labels_say(seed):
-    augmented = augment(ring(), np.random.default_rng(seed))
+    augmented = turned(ring(), seed)
     assert augmented.points.dtype == np.float32
     assert len(augmented.points) == len(augmented.labels)
-    assert 0.6 * 5000 < len(augmented.points) <= 5000
+    assert 0.8 * 5000 < len(augmented.points) <= 5000
     distance = np.linalg.norm(augmented.points[:, :3], axis=1)
     assert ((distance < 15) == (augmented.labels == 1)).all()
     assert np.isfinite(augmented.points).all()
@@ -79,10 +85,19 @@ def test_augmentation_keeps_what_the_labels_say(seed):
 
 def test_augmentation_leaves_the_scan_alone_and_depends_on_the_seed_only():
     scan, before = ring(), ring()
-    first, again, other = (augment(scan, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (turned(scan, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(scan.points, before.points)
     np.testing.assert_array_equal(first.points, again.points)
     assert len(first.points) != len(other.points) or (first.points != other.points).any()
+
+
+def test_it_is_mirrored_then_turned():
+    scan = LabelledScan(np.array([[10, 5, 0, 0.5]], np.float32), np.array([1], np.uint8))
+    still = Augmentation(
+        tilt_deg=0, height_m=0, scale=0, range_noise_m=0, drop=0, remission_spread=0, remission_noise=0
+    )
+    points = augment(scan, np.random.default_rng(0), still, np.pi / 2, -1).points
+    np.testing.assert_allclose(points[0, :3], [5, 10, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("keep", ["nearest", "farthest"])
@@ -102,10 +117,54 @@ def test_of_equal_ranges_the_first_point_gives_the_label():
 
 
 def test_training_sample_is_a_window():
-    image, labels = training_sample(ring(), np.random.default_rng(0), height=16, width=128, crop_width=32)
+    image, labels = training_sample(ring(), np.random.default_rng(0), 16, 128, 32, Augmentation())
     assert image.shape == (5, 16, 32)
     assert labels.shape == (16, 32)
     assert (image[:, labels == 0] == 0).all()
+
+
+STILL = Augmentation(
+    any_yaw=0, tilt_deg=0, height_m=0, scale=0, range_noise_m=0, drop=0, remission_spread=0, remission_noise=0,
+    remission_blind=0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_window_is_cut_from_the_whole_augmented_image(seed):
+    """Only part of the scan is augmented and projected: no pixel of the window may show it."""
+    scan = ring(20_000)
+    how = msgspec.structs.replace(STILL, mirror=False, yaw_deg=0.0)
+    image, labels = training_sample(scan, np.random.default_rng(seed), 16, 128, 32, how)
+    whole, projection = evaluation_sample(scan, 16, 128)
+    whole_labels = label_image(projection, scan.labels)
+    found = [
+        left
+        for left in range(128 - 32 + 1)
+        if np.allclose(whole[:, :, left : left + 32], image, atol=1e-5)
+        and (whole_labels[:, left : left + 32] == labels).all()
+    ]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_balanced_windows_look_at_every_class(mirror):
+    """A thin pole of 200 points among 100,000 of road is in most balanced windows, whatever way the scan is turned."""
+    rng = np.random.default_rng(0)
+    angle, radius = rng.uniform(-np.pi, np.pi, 100_000), rng.uniform(5, 30, 100_000)
+    road = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full(100_000, -1.7)])
+    pole = np.column_stack([np.full((200, 2), [-3.0, 4.0]), rng.uniform(-1.7, 0.2, 200)])
+    points = np.column_stack([np.vstack([road, pole]), np.full(100_200, 0.3)]).astype(np.float32)
+    scan = LabelledScan(points, np.repeat(np.array([9, 18], np.uint8), [100_000, 200]))
+
+    def share(balanced: float) -> float:
+        how = Augmentation(mirror=mirror, any_yaw=1, balanced=balanced)
+        seen = [
+            (training_sample(scan, np.random.default_rng(seed), 32, 256, 32, how)[1] == 18).any() for seed in range(60)
+        ]
+        return float(np.mean(seen))
+
+    assert share(1.0) > 0.4  # half of them look for the pole
+    assert share(0.0) < 0.3  # an eighth of the circle
 
 
 def test_evaluation_sample_is_the_whole_image():

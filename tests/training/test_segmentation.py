@@ -86,6 +86,16 @@ def test_a_network_that_is_right_scores_high(drives, knn, monkeypatch):
         assert (counts.sum(1) == confusion(scan.labels, scan.labels, classes).sum(1)).all()
 
 
+def test_a_training_goes_on_from_given_weights(drives, trained, tmp_path):
+    """The optimiser must hold the parameters that the checkpoint was loaded into."""
+    how = recipe(length="3 steps", optimiser={"learning_rate": 0.01}, schedule={"warm_up": "0 steps"})
+    train(SegmentationTask(how, [drives]), how, how.validation, tmp_path / "out", init=trained / "best.pt")
+    before, after = (load_checkpoint(path).network for path in (trained / "best.pt", tmp_path / "out/last.pt"))
+    weights = [name for name in before if name.endswith("weight")]
+    unchanged = [name for name in weights if torch.equal(before[name], after[name])]
+    assert not unchanged
+
+
 def test_weights_of_another_network_are_refused(drives, trained):
     task = SegmentationTask(recipe(model={"layers": 21, "sac": "none"}), [drives])
     with pytest.raises(UserError, match=r"has sac=isk, the recipe none"):
