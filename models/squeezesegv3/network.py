@@ -78,7 +78,7 @@ class Backbone(nn.Module):
         return feature, skips
 
     def _coordinates(self, xyz: Tensor) -> Coordinates:
-        return coordinates(xyz, training=self.training)
+        return coordinates(xyz, training=self.training, synchronised=isinstance(self.bn1, nn.SyncBatchNorm))
 
 
 class Residual(nn.Module):

@@ -45,8 +45,11 @@ class Coordinates(NamedTuple):
     covariance: Tensor | None = None
 
 
-def coordinates(xyz: Tensor, *, training: bool) -> Coordinates:
-    """``xyz`` [B, 3, H, W] normalised coordinates, with their patches and statistics where ``training`` needs them."""
+def coordinates(xyz: Tensor, *, training: bool, synchronised: bool = False) -> Coordinates:
+    """``xyz`` [B, 3, H, W] normalised coordinates, with their patches and statistics where ``training`` needs them.
+
+    ``synchronised``: the statistics are those of all processes' images, as :class:`torch.nn.SyncBatchNorm` has them.
+    """
     if not training:
         return Coordinates(xyz)
     with torch.no_grad(), torch.autocast(xyz.device.type, enabled=False):
@@ -59,6 +62,9 @@ def coordinates(xyz: Tensor, *, training: bool) -> Coordinates:
         inside.copy_(windows.permute(0, 1, 2, 4, 5, 3))
         patches[:, _PATCH] = 1
         moments = patches[:, : _PATCH + 1].t() @ patches[:, : _PATCH + 1] / len(patches)
+        if synchronised:
+            torch.distributed.all_reduce(moments)
+            moments /= torch.distributed.get_world_size()
         mean = moments[-1, :-1]
         covariance = moments[:-1, :-1] - torch.outer(mean, mean)
     return Coordinates(xyz, patches, mean, covariance)

@@ -71,6 +71,23 @@ def test_autocast_stays_near():
     assert relative_difference(rounded.float(), exact) < 0.03
 
 
+def _share(rank: int, xyz: torch.Tensor, folder: str) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    at = coordinates(xyz[rank : rank + 1], training=True, synchronised=True)
+    torch.save((at.mean, at.covariance), f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_statistics_are_those_of_all_processes(tmp_path):
+    xyz = torch.randn(2, 3, 8, 16)
+    torch.multiprocessing.spawn(_share, (xyz, str(tmp_path)), nprocs=2)
+    whole = coordinates(xyz, training=True)
+    for rank in range(2):
+        mean, covariance = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert torch.allclose(mean, whole.mean, atol=1e-6)
+        assert torch.allclose(covariance, whole.covariance, atol=1e-5)
+
+
 def test_unknown_variant_is_refused():
     with pytest.raises(ValueError, match="none, s, is, sk, isk"):
         SACBlock(8, "oisk")
