@@ -7,6 +7,7 @@ when it opens a session, so arithmetic and speed are those of float32 weights.
 from __future__ import annotations
 
 import copy
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,9 +18,11 @@ from torch import nn
 
 Storage = Literal["fp16", "int8"]
 STORAGES: tuple[Storage, ...] = get_args(Storage)
+FEWEST = 8192
+"""Smaller weights stay float32: there is nothing to gain, and the first convolution's are split into exact parts."""
 
 
-def rounded(network: nn.Module, storage: Storage) -> nn.Module:
+def rounded(network: nn.Module, storage: Storage, fewest: int = FEWEST) -> nn.Module:
     """A copy of ``network`` (float32) whose convolutions have the weights that are left after storing them so.
 
     Biases are rounded by neither: they are few.
@@ -27,7 +30,7 @@ def rounded(network: nn.Module, storage: Storage) -> nn.Module:
     network = copy.deepcopy(network)
     with torch.no_grad():
         for layer in network.modules():
-            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.weight.numel() >= fewest:
                 axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
                 weight = layer.weight.numpy()
                 if storage == "fp16":
@@ -39,7 +42,7 @@ def rounded(network: nn.Module, storage: Storage) -> nn.Module:
     return network
 
 
-def store_weights(graph: onnx.GraphProto, storage: Storage) -> None:
+def store_weights(graph: onnx.GraphProto, storage: Storage, fewest: int = FEWEST) -> None:
     """Replace each weight of a convolution by a small one and the nodes that give it back as float32."""
     axes = {
         node.input[1]: 1 if node.op_type == "ConvTranspose" else 0
@@ -49,7 +52,7 @@ def store_weights(graph: onnx.GraphProto, storage: Storage) -> None:
     restoring, scales = [], []
     for initializer in graph.initializer:
         name = initializer.name
-        if name not in axes:
+        if name not in axes or math.prod(initializer.dims) < fewest:
             continue
         weight = numpy_helper.to_array(initializer)
         if storage == "fp16":

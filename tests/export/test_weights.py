@@ -41,7 +41,7 @@ def as_graph(network):
 def test_graph_gives_what_the_rounded_network_gives(storage):
     network, image = two_layers(), torch.randn(1, 3, 5, 8)
     model = as_graph(network)
-    store_weights(model.graph, storage)
+    store_weights(model.graph, storage, fewest=0)
     onnx.checker.check_model(model, full_check=True)
     kinds = {i.name: i.data_type for i in model.graph.initializer}
     small = {"fp16": ("half", TensorProto.FLOAT16), "int8": ("int8", TensorProto.INT8)}[storage]
@@ -50,12 +50,12 @@ def test_graph_gives_what_the_rounded_network_gives(storage):
 
     session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (result,) = session.run(None, {"x": image.numpy()})
-    np.testing.assert_allclose(result, rounded(network, storage)(image).numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(result, rounded(network, storage, fewest=0)(image).numpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_int8_is_within_half_a_step_of_each_output_channel():
     network = two_layers()
-    near = rounded(network, "int8")
+    near = rounded(network, "int8", fewest=0)
     for layer, other, axis in ((network[0], near[0], 0), (network[1], near[1], 1)):
         weight, restored = layer.weight.numpy(), other.weight.numpy()
         for channel in range(weight.shape[axis]):
@@ -64,3 +64,11 @@ def test_int8_is_within_half_a_step_of_each_output_channel():
             assert np.abs(exact - stored).max() <= 0.5001 * step
     assert not torch.equal(network[0].weight, near[0].weight)
     assert torch.equal(network[0].bias, near[0].bias)
+
+
+def test_small_weights_stay_as_they_are():
+    network = two_layers()
+    model = as_graph(network)
+    store_weights(model.graph, "int8")
+    assert {i.name for i in model.graph.initializer} == set(network.state_dict())
+    assert torch.equal(rounded(network, "int8")[0].weight, network[0].weight)

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from models.squeezesegv3.inference import inference_form  # noqa: E402
+from models.squeezesegv3.inference import SplitConvolution, inference_form  # noqa: E402
 from models.squeezesegv3.network import SqueezeSegV3  # noqa: E402
 from models.squeezesegv3.sac import VARIANTS  # noqa: E402
 
@@ -49,3 +49,27 @@ def test_neither_batch_norm_nor_side_heads_are_left(sac):
     form = inference_form(as_if_trained(21, sac))
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in form.modules())
     assert {name for name, _ in form.named_children() if "head" in name} == {"segmentation_head5"}
+
+
+def test_first_convolution_survives_bfloat16():
+    """Leaves 3 cm deep on a wall 12 to 20 m away, through a filter that takes neighbours from each other."""
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(5, 8, 3, padding=1).requires_grad_(False)
+    conv.weight -= conv.weight.mean(dim=(2, 3), keepdim=True)
+    conv.bias.zero_()
+    image = torch.linspace(0, 0.65, 64).expand(1, 5, 16, 64) + 0.003 * torch.randn(1, 5, 16, 64)
+
+    def as_bfloat16(layer: torch.nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
+        """Inputs and weights rounded, sums exact: what a matrix unit does."""
+        return torch.nn.functional.conv2d(inputs.bfloat16().double(), layer.weight.bfloat16().double(), padding=1)
+
+    inside = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    exact = conv.double()(image.double())[inside]
+    with torch.no_grad():
+        split = SplitConvolution(conv.float()).requires_grad_(False)
+    assert (split(image)[inside] - exact).abs().max() < 1e-5 * exact.abs().max()
+    rounded = as_bfloat16(conv, image)[inside]
+    coarse = torch.floor(image * 16) / 16
+    kept = as_bfloat16(split.conv, torch.cat([coarse, image - coarse] * 2, dim=1))[inside]
+    assert (rounded - exact).abs().mean() > 0.05 * exact.abs().mean()
+    assert (kept - exact).abs().mean() < 0.005 * exact.abs().mean()
