@@ -1,4 +1,4 @@
-"""``simulate``: make a drive of a procedural street, in KITTI's formats with full ground truth."""
+"""``simulate``: make drives down procedural streets, in KITTI's formats with full ground truth."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def simulate(
-    out: Annotated[Path, typer.Option(help="Folder to write the drive into.")],
-    frames: Annotated[int, typer.Option(help="How many frames, ten a second.")] = 100,
+    out: Annotated[Path, typer.Option(help="Folder to write the drive into; with --streets, the drives' folders.")],
+    frames: Annotated[int, typer.Option(help="How many frames; ten a second, but see --every.")] = 100,
     seed: Annotated[int, typer.Option(help="Which street: each seed is another one.")] = 0,
+    every: Annotated[int, typer.Option(help="Keep every Nth frame alone: they lie N/10 s apart.")] = 1,
+    streets: Annotated[
+        int | None, typer.Option(help="Make so many drives, each in OUT/<seed>: a street for each seed from --seed on.")
+    ] = None,
     sensor: Annotated[str, typer.Option(help="LiDAR: a profile in configs/sensors.")] = "hdl-64e",
     weather: Annotated[str, typer.Option(help="any, clear, overcast, rain or fog.")] = "any",
     light: Annotated[str, typer.Option(help="any, day, dusk or night.")] = "any",
@@ -36,10 +40,12 @@ def simulate(
     truth: Annotated[str, typer.Option(help="More truth: depth,flow,scene-flow,instances,point-times or some.")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting: traffic.vehicles=0.5")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; default 2, or 1 on one core.")] = None,
-    no_preview: Annotated[bool, typer.Option("--no-preview", help="Make no annotated video.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace another simulated drive in that folder.")] = False,
+    preview: Annotated[
+        bool | None, typer.Option("--preview/--no-preview", help="An annotated video; default yes, with --streets no.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace other simulated drives there.")] = False,
 ) -> None:
-    """Simulate a drive down a street: LiDAR, cameras, calibration, poses, and what is true of every point and body.
+    """Simulate drives down streets: LiDAR, cameras, calibration, poses, and what is true of every point and body.
 
     A run that was stopped goes on where it was when the same command is given again.
     """
@@ -56,38 +62,85 @@ def simulate(
     recipe = Recipe(
         frames=frames,
         seed=seed,
+        every=every,
         settings=changed(settings, set_ or []),
         layout=_one_of("--layout", layout, get_args(LayoutName)),
         cameras=cameras[_one_of("--camera", camera, cameras)],
         truth=tuple(name for name in get_args(TruthName) if name in _several("--truth", truth, get_args(TruthName))),
     )
-    _run(out, recipe, jobs=min(2, _cores()) if jobs is None else jobs, force=force, preview=not no_preview)
+    jobs = min(2, _cores()) if jobs is None else jobs
+    if streets is None:
+        _run(out, recipe, jobs=jobs, force=force, preview=preview is not False)
+    else:
+        _run_streets(out, recipe, streets, jobs=jobs, force=force, preview=preview is True)
 
 
 def _run(out: Path, recipe: Recipe, *, jobs: int, force: bool, preview: bool) -> None:
     from simulation import drive
     from simulation.folder import PREVIEW
-    from simulation.preview import make_preview
 
     if force:
         drive.discard_another(out, recipe)
-    done = recipe.frames if drive.is_finished(out, recipe) else drive.frames_done(out, recipe)
+    done = _frames_done(out, recipe)
     if done == recipe.frames:
         _console.print(f"{out}: this drive is already there ({recipe.frames} frames, seed {recipe.seed}); kept")
     elif done:
         _console.print(f"{out}: {done} of {recipe.frames} frames are there already; going on from there")
-    try:
+    with _stoppable(out):
         with _progress("frames", recipe.frames, done) as advance:
             summary = drive.simulate(out, recipe, jobs=jobs, on_frame=lambda _: advance())
-        if preview and not (out / PREVIEW).exists():
-            with _progress("preview", recipe.frames, 0) as advance:
-                make_preview(out, recipe, on_frame=lambda _: advance())
-    except KeyboardInterrupt:
-        _console.print(f"{out}: stopped; what is done stays, and the same command goes on from there")
-        raise
+        if preview:
+            _preview({out: recipe})
     if summary.made:
         _print_summary(summary, jobs)
     _console.print(f"{summary.root}: the recording" + (f"; {out / PREVIEW}: look at it" if preview else ""))
+
+
+def _run_streets(out: Path, recipe: Recipe, count: int, *, jobs: int, force: bool, preview: bool) -> None:
+    from simulation import drive, streets
+
+    drives = streets.drives(out, recipe, count)
+    if force:
+        for folder, one in drives.items():
+            drive.discard_another(folder, one)
+    done = [_frames_done(folder, one) for folder, one in drives.items()]
+    if any(done):
+        whole = sum(frames == recipe.frames for frames in done)
+        _console.print(f"{out}: {whole} of {count} drives are there already; kept")
+    with _stoppable(out):
+        with _progress(f"frames of {count} drives", count * recipe.frames, sum(done)) as advance:
+            summary = streets.simulate(out, recipe, count, jobs=jobs, on_frame=advance)
+        if preview:
+            _preview(drives)
+    if summary.made:
+        _print_summary(summary, jobs)
+    _console.print(f"{out}: {count} drives, {recipe.seed} to {recipe.seed + count - 1}")
+
+
+def _frames_done(out: Path, recipe: Recipe) -> int:
+    from simulation import drive
+
+    return recipe.frames if drive.is_finished(out, recipe) else drive.frames_done(out, recipe)
+
+
+def _preview(drives: dict[Path, Recipe]) -> None:
+    """Make the videos that are not there yet."""
+    from simulation.folder import PREVIEW
+    from simulation.preview import make_preview
+
+    missing = {out: recipe for out, recipe in drives.items() if not (out / PREVIEW).exists()}
+    with _progress("preview", sum(recipe.frames for recipe in missing.values()), 0) as advance:
+        for out, recipe in missing.items():
+            make_preview(out, recipe, on_frame=lambda _: advance())
+
+
+@contextmanager
+def _stoppable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        _console.print(f"{out}: stopped; what is done stays, and the same command goes on from there")
+        raise
 
 
 def _print_summary(summary: Summary, jobs: int) -> None:

@@ -14,7 +14,6 @@ from simulation import rig
 from simulation.actors import Action
 from simulation.folder import DriveFolder
 from simulation.lidar.profile import load_profile
-from simulation.recipe import PERIOD_S
 from simulation.scene import import_open3d
 from simulation.street import Street
 
@@ -27,7 +26,7 @@ def card(
     return {
         "parameters": recipe.parameters(),
         "recording": folder.root.relative_to(folder.out).as_posix(),
-        "period_s": PERIOD_S,
+        "period_s": recipe.period_s,
         "sensors": {
             "lidar": {**msgspec.to_builtins(load_profile(recipe.settings.sensor)), "height_m": rig.LIDAR_HEIGHT_M},
             "cameras": {"width": rig.WIDTH, "height": rig.HEIGHT, "focal_px": rig.FOCAL_PX, "x_m": rig.CAMERA_X_M},

@@ -10,23 +10,35 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from errors import UserError
 from simulation.card import card
 from simulation.folder import DriveFolder
-from simulation.frame import STAGES
-from simulation.recipe import PERIOD_S, Recipe
+from simulation.frame import STAGES, FrameMaker
+from simulation.recipe import Recipe
 from simulation.scene import import_open3d
 from simulation.street import Street
 from simulation.traffic.actions import ACTIONS
 from simulation.truth import activity, objects
-from simulation.workers import Made, make_frames
+from simulation.workers import perform, require_jobs
+
+_BLOCK = 60  # frames that a process makes in a row: several windows of the street, so that few are built twice
+
+
+class Made(NamedTuple):
+    """Frame ``frame`` is on disk; ``seconds``: what each stage took for it."""
+
+    frame: int
+    seconds: dict[str, float]
 
 
 @dataclass
@@ -55,27 +67,31 @@ def simulate(out: Path, recipe: Recipe, *, jobs: int = 1, on_frame: Callable[[in
     disk is too small, or Open3D is not installed.
     """
     started = time.perf_counter()
-    folder = DriveFolder(Path(out), recipe)
-    summary = Summary(folder.root)
+    summary = Summary(DriveFolder(Path(out), recipe).root)
+    with closing(make(Path(out), recipe, jobs=jobs)) as frames:
+        for made in frames:
+            summary.add(made)
+            if on_frame is not None:
+                on_frame(made.frame)
+    summary.wall_s = time.perf_counter() - started
+    return summary
+
+
+def make(out: Path, recipe: Recipe, *, jobs: int = 1) -> Iterator[Made]:
+    """The same, told frame by frame. Closed before its end, it leaves a drive that is completed another time."""
+    folder = DriveFolder(out, recipe)
     if is_finished(out, recipe):
-        return summary
-    if not 1 <= jobs <= 256:
-        raise UserError(f"--jobs {jobs}: must be from 1 to 256")
+        return
+    require_jobs(jobs)
     import_open3d()
     try:
         missing = folder.missing_frames()
         folder.require_space(len(missing))
         folder.begin()
-        with closing(make_frames(folder, missing, jobs)) as frames:
-            for made in frames:
-                summary.add(made)
-                if on_frame is not None:
-                    on_frame(made.frame)
+        yield from perform(partial(_write_frames, out, recipe), _blocks(missing, jobs), jobs)
         _complete(folder)
     except OSError as error:
         raise folder.problem(error) from error
-    summary.wall_s = time.perf_counter() - started
-    return summary
 
 
 def is_finished(out: Path, recipe: Recipe) -> bool:
@@ -107,6 +123,26 @@ def discard_another(out: Path, recipe: Recipe) -> None:
         folder.clear()
 
 
+def _blocks(frames: list[int], jobs: int) -> list[list[int]]:
+    """``frames`` in pieces, for ``jobs`` processes to share."""
+    size = max(min(_BLOCK, -(-len(frames) // jobs)), 1)
+    return [frames[i : i + size] for i in range(0, len(frames), size)]
+
+
+def _write_frames(out: Path, recipe: Recipe, blocks: Iterator[list[int]]) -> Iterator[Made]:
+    """Make and write the frames of ``blocks``, with a street of its own."""
+    folder, maker = DriveFolder(out, recipe), FrameMaker(recipe)
+    for k in chain.from_iterable(blocks):
+        before = dict(maker.clock.seconds)
+        frame = maker.make(k)
+        with maker.clock("writing"):
+            try:
+                folder.write_frame(k, frame.files, frame.record)
+            except OSError as error:
+                raise folder.problem(error) from error
+        yield Made(k, {stage: total - before[stage] for stage, total in maker.clock.seconds.items()})
+
+
 def _complete(folder: DriveFolder) -> None:
     """Write what speaks of all frames, from the frames' records; the card last."""
     recipe, root = folder.recipe, folder.layout.root(folder.recipe)
@@ -121,11 +157,13 @@ def _complete(folder: DriveFolder) -> None:
     for path, text in folder.layout.texts(recipe, poses).items():
         folder.write(Path(path), text.encode())
     street = Street(recipe.seed, recipe.settings)
-    street.traffic.at(recipe.frames * PERIOD_S)
+    street.traffic.at(recipe.time_s(recipe.frames))
     actions = street.traffic.actions()
     sightings = objects.sightings(lines)
     name = f"drive_{recipe.seed}"
-    activities = activity.database(actions, sightings, ACTIONS, name=name, frames=recipe.frames, period_s=PERIOD_S)
+    activities = activity.database(
+        actions, sightings, ACTIONS, name=name, frames=recipe.frames, period_s=recipe.period_s
+    )
     for camera, labels in tracking.items():
         folder.write(root / f"label_0{camera}" / "0000.txt", "".join(f"{line}\n" for line in labels).encode())
     folder.write(root / "objects.jsonl", "".join(f"{line}\n" for line in lines).encode())

@@ -16,7 +16,7 @@ from simulation.camera.render import Picture, render
 from simulation.layouts import oxts
 from simulation.lidar.profile import load_profile
 from simulation.lidar.sweep import Scan, scan
-from simulation.recipe import LEFT, PERIOD_S, Recipe
+from simulation.recipe import LEFT, Recipe
 from simulation.street import Street
 from simulation.truth import boxes, motion, objects, tracking, visibility
 
@@ -91,7 +91,7 @@ class FrameMaker:
 
     def _moment(self, frame: int) -> Moment:
         if frame not in self._kept:
-            t_s = frame * PERIOD_S
+            t_s = self.recipe.time_s(frame)
             with self.clock("traffic"):
                 crowd = self._street.traffic.at(t_s)
             with self.clock("world"):
@@ -126,7 +126,7 @@ class FrameMaker:
         return truth
 
     def _generator(self, frame: int, sensor: int) -> np.random.Generator:
-        return np.random.default_rng([self.recipe.seed, frame, sensor])
+        return np.random.default_rng([self.recipe.seed, frame * self.recipe.every, sensor])
 
 
 def _counts(labels: np.ndarray) -> dict[str, int]:

@@ -14,7 +14,7 @@ from simulation.lidar.profile import load_profile
 from simulation.settings import Settings
 from simulation.world.plan import draw_plan
 
-PERIOD_S = 0.1  # between frames
+PERIOD_S = 0.1  # of a LiDAR's turn, and between a drive's frames where none is left out
 LayoutName = Literal["odometry", "raw"]
 TruthName = Literal["depth", "flow", "scene-flow", "instances", "point-times"]
 OF_POINTS: tuple[TruthName, ...] = ("scene-flow", "point-times")  # truth that needs no camera
@@ -32,11 +32,13 @@ _BYTES = {
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``cameras`` is any of :data:`LEFT` and :data:`RIGHT`; ``truth`` is what there shall be beyond labels and boxes.
 
-    The same recipe gives the same bytes.
+    Of the moments 0.1 s apart every ``every``-th is a frame, ``frames`` of them. The same recipe gives the same bytes,
+    and what sensors measure at a moment is the same whichever moments are frames.
     """
 
     frames: int
     seed: int
+    every: int = 1
     settings: Settings = Settings()
     layout: LayoutName = "odometry"
     cameras: tuple[int, ...] = (LEFT,)
@@ -46,6 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Raise :class:`UserError` where a value is out of range or two do not go together."""
         if not 1 <= self.frames <= 1_000_000:
             raise UserError(f"--frames {self.frames}: must be from 1 to 1000000")
+        if not 1 <= self.every <= 10_000:
+            raise UserError(f"--every {self.every}: must be from 1 to 10000")
         if not 0 <= self.seed < 2**63:
             raise UserError(f"--seed {self.seed}: must be from 0 to 2^63 - 1")
         for name in self.truth:
@@ -53,6 +57,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise UserError(f"--truth {name}: is the left camera's; add --camera left or both")
         load_profile(self.settings.sensor)
         draw_plan(self.seed, self.settings.street)
+
+    @property
+    def period_s(self) -> float:
+        """Between two frames."""
+        return round(self.every * PERIOD_S, 6)
+
+    def time_s(self, frame: int) -> float:
+        """When a frame is taken, after the start of the drive. Equal, bit by bit, for all ``every`` that have it."""
+        return frame * self.every * PERIOD_S
 
     def products(self) -> tuple[str, ...]:
         """What each frame consists of, named as the folders of the odometry layout."""

@@ -1,7 +1,8 @@
-"""Frames made and written by one process, or by several at a time: the bytes are the same.
+"""Tasks performed by one process, or by several at a time.
 
-Workers are fresh interpreters (spawn). Each makes blocks of consecutive frames with a street of its own and says so
-after every frame; when the process that started it is gone, it notices then, and ends.
+``work`` is a generator function: it sets itself up, then takes one task after the other from the iterator that it is
+given, and yields whatever is to be told. Workers are fresh interpreters (spawn), so ``work``, tasks and results must be
+what pickle can carry. When the process that started a worker is gone, the worker notices at its next word, and ends.
 """
 
 from __future__ import annotations
@@ -10,75 +11,64 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import NamedTuple
+from multiprocessing.process import BaseProcess
+from typing import NamedTuple, TypeVar
 
 from errors import UserError
-from simulation.folder import DriveFolder
-from simulation.frame import FrameMaker
-from simulation.recipe import Recipe
 
-_BLOCK = 60  # frames: several windows of the street, so that few are built twice
-
-
-class Made(NamedTuple):
-    """Frame ``frame`` is on disk; ``seconds``: what each stage took for it."""
-
-    frame: int
-    seconds: dict[str, float]
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Work = Callable[[Iterator[Task]], Iterator[Result]]
 
 
-def make_frames(folder: DriveFolder, frames: list[int], jobs: int) -> Iterator[Made]:
-    """Make and write ``frames`` (ascending) with ``jobs`` processes, this one if it is 1. Yields them as they come.
+class _Done(NamedTuple):
+    """What a worker says when its task is done: it is ready for another."""
 
-    Raises :class:`UserError` where a frame cannot be written or a worker dies. Closing the iterator, or an exception in
-    its consumer, ends the workers; frames that are done stay.
+
+class _Failed(NamedTuple):
+    """What it says when something went wrong that is no user's mistake."""
+
+    traceback: str
+
+
+def require_jobs(jobs: int) -> None:
+    """Raise :class:`UserError` where so many processes cannot be started."""
+    if not 1 <= jobs <= 256:
+        raise UserError(f"--jobs {jobs}: must be from 1 to 256")
+
+
+def perform(work: Work[Task, Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
+    """Perform ``tasks`` with ``jobs`` processes, this one if it is 1, and yield what ``work`` yields, as it comes.
+
+    Raises what ``work`` raises, and :class:`UserError` where a worker dies. Closing the iterator, or an exception in
+    its consumer, ends the workers.
     """
-    blocks = _blocks(frames, jobs)
-    if jobs == 1 or len(blocks) == 1:
-        return _make_here(folder, FrameMaker(folder.recipe), frames)
-    return _make_elsewhere(folder, blocks, min(jobs, len(blocks)))
+    jobs = min(jobs, len(tasks))
+    return work(iter(tasks)) if jobs <= 1 else _perform_elsewhere(work, tasks, jobs)
 
 
-def _blocks(frames: list[int], jobs: int) -> list[list[int]]:
-    size = max(min(_BLOCK, -(-len(frames) // jobs)), 1)
-    return [frames[i : i + size] for i in range(0, len(frames), size)]
-
-
-def _make_here(folder: DriveFolder, maker: FrameMaker, frames: list[int]) -> Iterator[Made]:
-    for k in frames:
-        before = dict(maker.clock.seconds)
-        frame = maker.make(k)
-        with maker.clock("writing"):
-            try:
-                folder.write_frame(k, frame.files, frame.record)
-            except OSError as error:
-                raise folder.problem(error) from error
-        yield Made(k, {stage: total - before[stage] for stage, total in maker.clock.seconds.items()})
-
-
-def _make_elsewhere(folder: DriveFolder, blocks: list[list[int]], jobs: int) -> Iterator[Made]:
+def _perform_elsewhere(work: Work[Task, Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
     context = multiprocessing.get_context("spawn")
-    workers: dict[Connection, multiprocessing.process.BaseProcess] = {}
-    waiting = iter(blocks)
+    workers: dict[Connection, BaseProcess] = {}
+    waiting = deque(tasks)
     try:
         for number in range(jobs):
             ours, theirs = context.Pipe()
-            arguments = (theirs, folder.out, folder.recipe, _cores(number, jobs))
-            workers[ours] = context.Process(target=_work, args=arguments, daemon=True)
+            workers[ours] = context.Process(target=_live, args=(theirs, work, _cores(number, jobs)), daemon=True)
             workers[ours].start()
             theirs.close()
-            ours.send(next(waiting))
+            ours.send(waiting.popleft())
         busy = set(workers)
         while busy:
             for connection in wait(list(busy)):
                 said = _hear(connection, workers[connection])
-                if isinstance(said, Made):
+                if not isinstance(said, _Done):
                     yield said
-                elif (block := next(waiting, None)) is not None:
-                    connection.send(block)
+                elif waiting:
+                    connection.send(waiting.popleft())
                 else:
                     busy.discard(connection)
     finally:
@@ -89,8 +79,8 @@ def _make_elsewhere(folder: DriveFolder, blocks: list[list[int]], jobs: int) -> 
             process.join()
 
 
-def _hear(connection: Connection, process: multiprocessing.process.BaseProcess) -> Made | None:
-    """What a worker says: a frame is made, or (None) its block is."""
+def _hear(connection: Connection, process: BaseProcess) -> Result | _Done:
+    """What a worker says next."""
     try:
         said = connection.recv()
     except (EOFError, ConnectionError):
@@ -101,13 +91,13 @@ def _hear(connection: Connection, process: multiprocessing.process.BaseProcess) 
         ) from None
     if isinstance(said, UserError):
         raise said
-    if isinstance(said, str):
-        raise RuntimeError(f"a worker process failed:\n{said}")
+    if isinstance(said, _Failed):
+        raise RuntimeError(f"a worker process failed:\n{said.traceback}")
     return said
 
 
-def _work(connection: Connection, out: Path, recipe: Recipe, cores: set[int] | None) -> None:
-    """A worker's life: take blocks of frames until nobody listens any more."""
+def _live(connection: Connection, work: Work[Task, Result], cores: set[int] | None) -> None:
+    """A worker's life: perform tasks until nobody listens any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the starter ends its workers
     if cores:
         os.sched_setaffinity(0, cores)  # Open3D starts as many threads as it sees cores
@@ -115,17 +105,21 @@ def _work(connection: Connection, out: Path, recipe: Recipe, cores: set[int] | N
 
     cv2.setNumThreads(1)
     try:
-        folder, maker = DriveFolder(out, recipe), FrameMaker(recipe)
-        while True:
-            for made in _make_here(folder, maker, connection.recv()):
-                connection.send(made)
-            connection.send(None)
+        for result in work(_tasks(connection)):
+            connection.send(result)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except UserError as error:
         connection.send(error)
     except Exception:  # whatever it is, the starter tells it
-        connection.send(traceback.format_exc())
+        connection.send(_Failed(traceback.format_exc()))
+
+
+def _tasks(connection: Connection) -> Iterator[Task]:
+    """The tasks that a worker is given."""
+    while True:
+        yield connection.recv()
+        connection.send(_Done())
 
 
 def _cores(number: int, jobs: int) -> set[int] | None:

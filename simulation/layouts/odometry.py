@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from simulation import rig
-from simulation.recipe import PERIOD_S, Recipe
+from simulation.recipe import Recipe
 
 SUFFIXES = {
     "velodyne": "bin", "labels": "label", "image_2": "png", "image_3": "png", "instances_2": "png",
@@ -39,7 +39,7 @@ def texts(recipe: Recipe, lidar_poses: list[np.ndarray]) -> dict[PurePosixPath, 
     """See :class:`simulation.layouts.Layout`."""
     return {
         PurePosixPath("calib.txt"): calib_text(),
-        PurePosixPath("times.txt"): "".join(f"{k * PERIOD_S:e}\n" for k in range(recipe.frames)),
+        PurePosixPath("times.txt"): "".join(f"{recipe.time_s(k):e}\n" for k in range(recipe.frames)),
         PurePosixPath("poses.txt"): poses_text(lidar_poses),
     }
 

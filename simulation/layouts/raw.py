@@ -22,7 +22,7 @@ import numpy as np
 from simulation import rig
 from simulation.layouts import odometry, oxts
 from simulation.layouts.odometry import numbers
-from simulation.recipe import PERIOD_S, Recipe
+from simulation.recipe import Recipe
 
 DATE = "2011_09_26"  # the day of KITTI's rig that the simulated one follows; tools look for such a name
 _START = datetime(2011, 9, 26, 12)
@@ -53,12 +53,12 @@ def texts(recipe: Recipe, lidar_poses: list[np.ndarray]) -> dict[PurePosixPath, 
         day / "calib_imu_to_velo.txt": _MADE + _rigid_text(rig.IMU_TO_LIDAR),
         drive / "poses.txt": odometry.poses_text(lidar_poses),
         drive / "oxts" / "dataformat.txt": oxts.DATA_FORMAT,
-        drive / "velodyne_points" / "timestamps_start.txt": _stamps_text(recipe.frames, -_HALF_TURN_S),
-        drive / "velodyne_points" / "timestamps_end.txt": _stamps_text(recipe.frames, _HALF_TURN_S),
+        drive / "velodyne_points" / "timestamps_start.txt": _stamps_text(recipe, -_HALF_TURN_S),
+        drive / "velodyne_points" / "timestamps_end.txt": _stamps_text(recipe, _HALF_TURN_S),
     }
     for product in recipe.products():
         if product in _SENSORS:
-            files[drive / _SENSORS[product] / "timestamps.txt"] = _stamps_text(recipe.frames, 0.0)
+            files[drive / _SENSORS[product] / "timestamps.txt"] = _stamps_text(recipe, 0.0)
     return files
 
 
@@ -80,7 +80,7 @@ def _rigid_text(transform: np.ndarray) -> str:
     return f"R: {numbers(transform[:3, :3])}\nT: {numbers(transform[:3, 3])}\n"
 
 
-def _stamps_text(frames: int, offset_s: float) -> str:
-    """A date and time with nine decimals a line. Microseconds are exact here: frames are 0.1 s apart."""
-    stamps = (_START + timedelta(seconds=k * PERIOD_S + offset_s) for k in range(frames))
+def _stamps_text(recipe: Recipe, offset_s: float) -> str:
+    """A date and time with nine decimals a line. Microseconds are exact here: moments are 0.1 s apart."""
+    stamps = (_START + timedelta(seconds=recipe.time_s(k) + offset_s) for k in range(recipe.frames))
     return "".join(f"{stamp:%Y-%m-%d %H:%M:%S.%f}000\n" for stamp in stamps)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from formats.mp4 import add_stream
 from simulation.folder import PREVIEW, DriveFolder
-from simulation.recipe import PERIOD_S, Recipe
+from simulation.recipe import Recipe
 
 
 def make_preview(out: Path, recipe: Recipe, *, on_frame: Callable[[int], None] | None = None) -> Path:
@@ -23,10 +23,11 @@ def make_preview(out: Path, recipe: Recipe, *, on_frame: Callable[[int], None] |
 
     folder = DriveFolder(Path(out), recipe)
     files = DriveFiles(folder)
+    period_s = Fraction(recipe.period_s).limit_denominator(10)  # a whole number of tenths
     part = folder.out / f"{PREVIEW}.tmp"
     try:
         with av.open(str(part), "w", format="mp4") as container:
-            stream = add_stream(container, WIDTH, HEIGHT, Fraction(1 / PERIOD_S))
+            stream = add_stream(container, WIDTH, HEIGHT, 1 / period_s)
             for k in range(recipe.frames):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(files.frame(k)), format="bgr24")))
                 if on_frame is not None:

@@ -16,7 +16,7 @@ from formats.labels import LabelTable, load_label_table, read_labels
 from formats.pointcloud import read_bin
 from simulation.folder import DriveFolder
 from simulation.lidar.profile import FittingProjection, load_profile
-from simulation.recipe import LEFT, PERIOD_S
+from simulation.recipe import LEFT
 from simulation.rig import LIDAR_TO_CAMERA
 
 
@@ -32,6 +32,7 @@ class FrameFiles:
 
     number: int
     t_s: float
+    period_s: float
     title: str
     points: np.ndarray
     labels: np.ndarray
@@ -50,11 +51,10 @@ class DriveFiles:
 
     def __init__(self, folder: DriveFolder) -> None:
         self._folder, recipe = folder, folder.recipe
-        self._scans = recording.lidar_frames(folder.root, 1 / PERIOD_S).files
+        rate_hz = 1 / recipe.period_s
+        self._scans = recording.lidar_frames(folder.root, rate_hz).files
         self._camera = LEFT if LEFT in recipe.cameras else next(iter(recipe.cameras), None)
-        self._images = (
-            None if self._camera is None else recording.camera_frames(folder.root, self._camera, 1 / PERIOD_S)
-        )
+        self._images = None if self._camera is None else recording.camera_frames(folder.root, self._camera, rate_hz)
         self._objects = [json.loads(line) for line in (folder.root / "objects.jsonl").read_text().splitlines()]
         self._tracked: dict[int, list[TrackedObject]] = defaultdict(list)
         if self._camera is not None:
@@ -71,11 +71,12 @@ class DriveFiles:
         """Read one frame."""
         points = read_bin(self._scans[number])
         labels, _ = read_labels(self._folder.out / self._folder.layout.path(self._folder.recipe, "labels", number))
-        t_s = number * PERIOD_S
+        t_s = self._folder.recipe.time_s(number)
         here = np.linalg.inv(self._poses[number])
         return FrameFiles(
             number=number,
             t_s=t_s,
+            period_s=self._folder.recipe.period_s,
             title=self._title,
             points=points,
             labels=labels,

@@ -9,7 +9,6 @@ from models.range_view.projection import project
 from simulation.preview import birds_eye
 from simulation.preview.boxes import EDGES, corners, kind_colors
 from simulation.preview.drive_files import FrameFiles
-from simulation.recipe import PERIOD_S
 from viewing.camera_view import Box, camera_view
 from viewing.range_view import label_picture, strip
 from viewing.style import BACKGROUND, MUTED, PANEL, TEXT, blank, palette, put_text, shorten, text_width
@@ -51,7 +50,9 @@ def draw(frame: FrameFiles) -> np.ndarray:
 
 def _header(canvas: np.ndarray, frame: FrameFiles) -> None:
     end = put_text(canvas, f"frame {frame.number}  {frame.t_s:.1f} s", (_GAP + 4, 23), 13, TEXT, bold=True)
-    speed = np.linalg.norm(np.gradient(frame.path, axis=0)[frame.number]) / PERIOD_S if len(frame.path) > 1 else 0.0
+    speed = 0.0
+    if len(frame.path) > 1:
+        speed = np.linalg.norm(np.gradient(frame.path, axis=0)[frame.number]) / frame.period_s
     moving = sum(thing["moving"] for thing in frame.objects)
     counts = f"{speed:4.1f} m/s  {len(frame.points)} points  {len(frame.objects)} objects, {moving} moving"
     put_text(canvas, f"{frame.title}   {counts}", (end + 30, 23), 11, MUTED)

@@ -1,4 +1,4 @@
-"""Where everything that a sensor sees has gone by the next frame: optical flow, scene flow.
+"""Where everything that a sensor sees has gone by the drive's next frame: optical flow, scene flow.
 
 A point keeps its place on its triangle. What stands keeps its place in the street; a body of the next moment has the
 same triangles in the same order (:meth:`simulation.shapes.catalogue.Model.mesh`), so a walker's legs are followed too.
@@ -106,11 +106,11 @@ def point_scene_flow(
     *,
     compensated: bool = True,
 ) -> SceneFlow:
-    """Scene flow of a scan's ``points`` [N,≥3] on ``triangle`` [N] sent at ``dt_s`` [N], one turn on, in LiDAR frames.
+    """Scene flow of a scan's ``points`` [N,≥3] on ``triangle`` [N] sent at ``dt_s`` [N], one frame on, in LiDAR frames.
 
-    Each point is followed to ``dt_s`` after the ``following`` moment, when the next turn meets it again. Returns that
-    met nothing of the street (``triangle`` -1: air, the own vehicle) have no flow. ``compensated``: the points are in
-    the frame that the LiDAR has at the moment; otherwise each is in the frame of its own pulse.
+    Each point is followed to ``dt_s`` after the ``following`` moment, when its turn meets it again. Returns that met
+    nothing of the street (``triangle`` -1: air, the own vehicle) have no flow. ``compensated``: the points are in the
+    frame that the LiDAR has at the moment; otherwise each is in the frame of its own pulse.
     """
     met = np.flatnonzero(triangle >= 0)
     times = np.asarray(dt_s, np.float64)[met]

@@ -43,6 +43,9 @@ def files(folder: Path) -> dict[str, bytes]:
         (["--set", "street.bends=many"], "--set street.bends=many: expected a number"),
         (["--set", "street.district=downtown"], "street.district=downtown"),
         (["--jobs", "0"], "--jobs 0: must be from 1"),
+        (["--every", "0"], "--every 0: must be from 1"),
+        (["--streets", "0"], "--streets 0: must be from 1"),
+        (["--streets", "2", "--frames", "0"], "--frames 0: must be from 1"),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_nothing_is_made(
@@ -76,6 +79,21 @@ def test_a_drive_its_summary_and_its_preview(here: Path, capsys: pytest.CaptureF
     assert main([*call[:-3], "8"]) == 2
     assert "seed 7 instead of 8" in capsys.readouterr().err
     assert files(here / "d") == before
+
+
+def test_a_set_of_streets_and_previews_only_if_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["simulate", "--out", str(tmp_path), "--streets", "2", "--seed", "7", "--frames", "1"]
+    call += ["--camera", "none", "--jobs", "1"]
+    assert main(call) == 0
+    assert "2 frames in" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"7", "8"}
+    assert not list(tmp_path.rglob("preview.mp4"))
+    before = files(tmp_path)
+    assert main([*call, "--preview"]) == 0
+    assert "2 of 2 drives are there already; kept" in capsys.readouterr().out
+    after = files(tmp_path)
+    assert set(after) - set(before) == {"7/preview.mp4", "8/preview.mp4"}
+    assert {name: after[name] for name in before} == before
 
 
 def processes_of(group: int) -> list[int]:

@@ -12,11 +12,14 @@ import pytest
 
 from errors import UserError
 from simulation import drive
+from simulation.frame import FrameMaker
 from simulation.recipe import Recipe
+from simulation.rig import LIDAR_TO_CAMERA
 from simulation.settings import LidarSettings, Settings, changed
 
 SEED = 7
 BARE = Recipe(frames=2, seed=SEED, cameras=())  # no pictures: quick
+SPARSE = Recipe(frames=2, seed=SEED, every=3, truth=("flow", "scene-flow"))
 EVERYTHING = Recipe(frames=2, seed=SEED, truth=("depth", "flow", "scene-flow", "instances", "point-times"))
 
 
@@ -31,6 +34,13 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("drive") / "everything"
     drive.simulate(out, EVERYTHING)
+    return out
+
+
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("drive") / "sparse"
+    drive.simulate(out, SPARSE)
     return out
 
 
@@ -94,6 +104,43 @@ def test_another_seed_or_setting_is_another_street(bare: Path, tmp_path: Path) -
     for number, recipe in enumerate((other, exact)):
         drive.simulate(tmp_path / str(number), recipe)
         assert (tmp_path / str(number) / "velodyne/000000.bin").read_bytes() != first
+
+
+def test_every_third_frame_is_what_the_whole_drive_has_there(sparse: Path, everything: Path) -> None:
+    whole = FrameMaker(Recipe(frames=4, seed=SEED)).make(3)
+    for product, suffix in (("velodyne", "bin"), ("labels", "label"), ("image_2", "png")):
+        assert (sparse / f"{product}/000000.{suffix}").read_bytes() == (
+            everything / f"{product}/000000.{suffix}"
+        ).read_bytes()
+        assert (sparse / f"{product}/000001.{suffix}").read_bytes() == whole.files[product]
+    kept, there = (
+        json.loads((sparse / "objects.jsonl").read_text().splitlines()[1]),
+        json.loads(whole.record["objects"]),
+    )
+    assert (kept["frame"], kept["t_s"]) == (1, 0.3)
+    assert kept["objects"] == there["objects"]
+    frames = [int(line.split()[0]) for line in (sparse / "label_02/0000.txt").read_text().splitlines()]
+    assert set(frames) == {0, 1}
+
+
+def test_every_third_frame_lies_three_tenths_of_a_second_after_the_last(sparse: Path) -> None:
+    assert [float(line) for line in (sparse / "times.txt").read_text().split()] == pytest.approx([0.0, 0.3])
+    assert json.loads((sparse / "drive.json").read_text())["period_s"] == 0.3
+    [video] = json.loads((sparse / "actions.json").read_text())["database"].values()
+    assert (video["duration"], video["fps"]) == (0.6, pytest.approx(1 / 0.3, abs=1e-3))
+
+
+def test_flow_leads_to_the_next_frame_that_is_kept(sparse: Path) -> None:
+    """What stands has moved in the LiDAR's axes as the poses say."""
+    points = np.fromfile(sparse / "velodyne/000000.bin", np.float32).reshape(-1, 4)[:, :3].astype(float)
+    flow = np.load(sparse / "scene_flow/000000.npz")
+    stands = flow["valid"] & (flow["own_m"] == 0.0).all(1)
+    pose = np.vstack([np.loadtxt(sparse / "poses.txt")[1].reshape(3, 4), [0, 0, 0, 1]])
+    to_next = np.linalg.inv(LIDAR_TO_CAMERA) @ np.linalg.inv(pose) @ LIDAR_TO_CAMERA
+    then = points @ to_next[:3, :3].T + to_next[:3, 3]
+    assert stands.mean() > 0.5
+    assert np.abs(then[stands] - points[stands] - flow["total_m"][stands]).max() < 1e-3
+    assert np.linalg.norm(to_next[:3, 3]) > 0.5
 
 
 class StoppedError(Exception):
@@ -179,6 +226,7 @@ def test_a_finished_drive_is_kept(copy: Path) -> None:
     [
         (Recipe(frames=5, seed=SEED, cameras=()), "frames 2 instead of 5"),
         (Recipe(frames=2, seed=8, cameras=()), "seed 7 instead of 8"),
+        (Recipe(frames=2, seed=SEED, every=2, cameras=()), "every 1 instead of 2"),
         (Recipe(frames=2, seed=SEED), r"cameras \[\] instead of \[2\]"),
         (Recipe(frames=2, seed=SEED, cameras=(), settings=Settings(light="night")), "settings.light any instead of"),
     ],
@@ -233,6 +281,7 @@ def test_a_card_that_is_none_is_refused(copy: Path) -> None:
     [
         (Recipe(frames=0, seed=1), "--frames 0"),
         (Recipe(frames=1, seed=-1), "--seed -1"),
+        (Recipe(frames=1, seed=1, every=0), "--every 0: must be from 1"),
         (Recipe(frames=1, seed=1, settings=Settings(sensor="hdl-64")), "did you mean hdl-64e"),
         (Recipe(frames=1, seed=1, cameras=(), truth=("depth",)), "--truth depth: is the left camera's"),
         (Recipe(frames=1, seed=1, settings=changed(Settings(), ["street.district=downtown"])), "no such district"),
