@@ -15,7 +15,7 @@ from errors import UserError
 if TYPE_CHECKING:
     from evaluation.segmentation.predictors import Predictor
     from evaluation.segmentation.protocol import Scores
-    from evaluation.segmentation.scans import ScanFiles
+    from formats.labelled_scans import ScanFiles
     from formats.labels import LabelTable
 
 DEFAULT_KNN = 5  # as the segmentation node has it
@@ -33,14 +33,14 @@ def segmentation(
     precision: Annotated[str | None, typer.Option(help="Of --model: auto, fp32, bf16.")] = None,
 ) -> int:
     """Score semantic segmentation as SemanticKITTI does: IoU per class, on points, unlabelled ones left out."""
-    from evaluation.segmentation.scans import find_scans
+    from evaluation.segmentation.selection import select_scans
     from formats.labels import load_label_table
 
     _refuse_unused(checkpoint, model, predictions, knn, backend, precision)
     if out is not None:
         _prepare(out)
     table = load_label_table()
-    scans, left_out = find_scans(data, sequences)
+    scans, left_out = select_scans(data, sequences)
     knn = DEFAULT_KNN if knn is None else knn
     predictor = _predictor(checkpoint, model, predictions, scans, table, knn, backend or "auto", precision or "auto")
     _run(data, scans, left_out, predictor, table, out)

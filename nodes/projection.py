@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from models.range_view.settings import check_projection
+from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG, check_projection
 from pipeline.messages import LidarScan, RangeImage
 
 
@@ -25,8 +25,8 @@ class Projection:
         self,
         height: int = 64,
         width: int = 512,
-        fov_up_deg: float = 3.0,
-        fov_down_deg: float = -25.0,
+        fov_up_deg: float = HDL64_FOV_UP_DEG,
+        fov_down_deg: float = HDL64_FOV_DOWN_DEG,
         keep: str = "nearest",
     ) -> None:
         self._settings = {
@@ -43,8 +43,8 @@ class Projection:
         cls,
         height: int = 64,
         width: int = 512,
-        fov_up_deg: float = 3.0,
-        fov_down_deg: float = -25.0,
+        fov_up_deg: float = HDL64_FOV_UP_DEG,
+        fov_down_deg: float = HDL64_FOV_DOWN_DEG,
         keep: str = "nearest",
     ) -> None:
         """Raise :class:`UserError` where a parameter is out of range."""

@@ -18,10 +18,11 @@ import numpy as np
 from formats.pointcloud import read_bin
 from models.range_view.knn import inverse_gaussian, refine
 from models.range_view.projection import project
+from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
 from profiling.interleaved import interleave
 
 ROUNDS = 20
-HEIGHT, FOV_UP_DEG, FOV_DOWN_DEG = 64, 3.0, -25.0
+HEIGHT, FOV_UP_DEG, FOV_DOWN_DEG = 64, HDL64_FOV_UP_DEG, HDL64_FOV_DOWN_DEG
 
 
 def project_with_a_sort(points: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -30,6 +30,7 @@ from inference.auto import bf16_instructions
 from inference.threads import session_threads
 from models.range_view.normalize import HDL64_MEANS, HDL64_STDS, normalize
 from models.range_view.projection import project
+from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
 from models.squeezesegv3.checkpoint import load_checkpoint
 from models.squeezesegv3.network import BLOCKS
 from profiling import tables
@@ -122,7 +123,7 @@ def range_images(
     height: int,
     width: int,
     *,
-    fov_deg: tuple[float, float] = (3.0, -25.0),
+    fov_deg: tuple[float, float] = (HDL64_FOV_UP_DEG, HDL64_FOV_DOWN_DEG),
     means: Sequence[float] = HDL64_MEANS,
     stds: Sequence[float] = HDL64_STDS,
 ) -> list[np.ndarray]:

@@ -7,16 +7,13 @@ GPUs sum in changing order). Under ``torchrun`` the same batches are shared by t
 
 from __future__ import annotations
 
+import functools
 import math
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
-import numpy as np
 import torch
 import yaml
 from torch import Tensor, nn
@@ -25,10 +22,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from errors import UserError
 from training import processes
+from training.interruption import stop_asked
 from training.logbook import Logbook, SilentLogbook, logbook
 from training.optimisation import autocast, check_precision, make_optimiser, rate_at
 from training.processes import Process
-from training.reading import ahead
+from training.reading import ahead, make_batch
 from training.recipe import Recipe, ValidationSettings, steps_in
 from training.state import BEST, LAST, RECIPE, check_folder, load_state, make_folder, save_state, seed_of
 from training.task import Task
@@ -150,13 +148,15 @@ class _Trainer:
             model = DistributedDataParallel(model, device_ids=device_ids)
         with (
             logbook(self.out, total=self.total, step=self.step, shown=process.first) as book,
-            _stop_asked() as stop,
+            stop_asked() as stop,
         ):
-            book.say(self._introduction())
+            for text in (self._introduction(), *task.notes):
+                book.say(text)
             pending: list[dict[str, Tensor]] = []
             since_s = time.monotonic()
             steps = range(self.step, self.total if not self.ended else self.step)
-            for batch in ahead(self._batch, steps, self.recipe.readers):
+            make = functools.partial(make_batch, task, self.recipe, process)
+            for batch in ahead(make, steps, self.recipe.readers):
                 pending.append(self._step(model, batch))
                 self.step += 1
                 last = self.step == self.total
@@ -180,19 +180,6 @@ class _Trainer:
                     raise KeyboardInterrupt
                 since_s = time.monotonic()
             book.say(f"done: {self.out / LAST}" + (f"; the best is {self.out / BEST}" if self.validate_every else ""))
-
-    def _batch(self, step: int) -> tuple[Tensor, ...]:
-        """This process's samples of a step. Each epoch has every sample once, in another order."""
-        seed, samples, batch = self.recipe.seed, self.task.samples, self.recipe.batch
-        made = []
-        for i in processes.share(batch, self.process):
-            epoch, place = divmod(step * batch + i, samples)
-            index = np.random.default_rng((seed, 0, epoch)).permutation(samples)[place]
-            made.append(self.task.sample(int(index), np.random.default_rng((seed, 1, step, i))))
-        stacked = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
-        if self.process.device.type == "cuda":
-            return tuple(part.pin_memory() for part in stacked)
-        return tuple(stacked)
 
     def _step(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         device = self.process.device
@@ -278,21 +265,3 @@ class _Losses(nn.Module):
 
     def forward(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         return self._task.losses(self.network, batch)
-
-
-@contextmanager
-def _stop_asked() -> Iterator[list[int]]:
-    """The signals that asked to stop: the step in hand is ended and saved first. A second Ctrl-C does not wait."""
-    asked: list[int] = []
-
-    def ask(number: int, _: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Batches are made while the network computes."""
+"""The batches of a training: which samples a step has, made while the network computes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,28 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.processes import Process, share
+from training.recipe import Recipe
+from training.task import Task
+
 T = TypeVar("T")
+
+
+def make_batch(task: Task, recipe: Recipe, process: Process, step: int) -> tuple[Tensor, ...]:
+    """This process's samples of a step, stacked. Each epoch has every sample once, in another order."""
+    seed, made = recipe.seed, []
+    for i in share(recipe.batch, process):
+        epoch, place = divmod(step * recipe.batch + i, task.samples)
+        index = np.random.default_rng((seed, 0, epoch)).permutation(task.samples)[place]
+        made.append(task.sample(int(index), np.random.default_rng((seed, 1, step, i))))
+    stacked = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
+    if process.device.type == "cuda":
+        return tuple(part.pin_memory() for part in stacked)
+    return tuple(stacked)
 
 
 def ahead(make: Callable[[int], T], steps: range, readers: int) -> Iterator[T]:

@@ -1,21 +1,17 @@
-"""Labelled LiDAR scans in SemanticKITTI's layout (``velodyne/*.bin``, ``labels/*.label``) as training samples."""
+"""Labelled LiDAR scans as training samples: windows of range images, augmented."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
 
-from errors import UserError
-from formats.labels import LabelTable, read_labels
-from formats.pointcloud import read_bin
+from formats.labelled_scans import LabelledScan, ScanFiles, read_classes
+from formats.labels import LabelTable
 from models.range_view.normalize import normalize
 from models.range_view.projection import Projection, project
+from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
 from training.recipe import NotNegative, Settings, Share
-
-HDL64_FOV_DEG = (3.0, -25.0)
 
 
 class Augmentation(Settings, kw_only=True):
@@ -44,44 +40,11 @@ class Augmentation(Settings, kw_only=True):
     balanced: Share = 0.5
 
 
-class LabelledScan(NamedTuple):
-    """``points`` [N, 4] float32 (metres, remission 0..1) and ``labels`` [N] uint8, the training class of each."""
-
-    points: np.ndarray
-    labels: np.ndarray
-
-
-def find_scans(drives: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """The scans of some drives, each with its label file.
-
-    Raises:
-        UserError: a drive without scans, or a scan without labels.
-    """
-    pairs = []
-    for drive in drives:
-        scans = sorted((drive / "velodyne").glob("*.bin"))
-        if not scans:
-            raise UserError(f"{drive}: no velodyne/*.bin; give folders in SemanticKITTI's layout")
-        for scan in scans:
-            labels = drive / "labels" / f"{scan.stem}.label"
-            if not labels.is_file():
-                raise UserError(f"{labels}: not found; every scan of a training drive needs its labels")
-            pairs.append((scan, labels))
-    return pairs
-
-
-def read_scan(pair: tuple[Path, Path], table: LabelTable) -> LabelledScan:
-    """Read a scan and its labels; both must have the same number of points."""
-    points = read_bin(pair[0])
-    raw_ids, _ = read_labels(pair[1], len(points))
-    return LabelledScan(points, table.to_train(raw_ids))
-
-
-def class_frequencies(pairs: Sequence[tuple[Path, Path]], table: LabelTable) -> np.ndarray:
+def class_frequencies(scans: Iterable[ScanFiles], table: LabelTable) -> np.ndarray:
     """Share of each training class among the points: [C] float64, adds up to 1."""
     counts = np.zeros(len(table.names))
-    for _, labels in pairs:
-        counts += np.bincount(table.to_train(read_labels(labels)[0]), minlength=len(counts))
+    for scan in scans:
+        counts += np.bincount(read_classes(scan.labels, table), minlength=len(counts))
     return counts / counts.sum()
 
 
@@ -173,5 +136,4 @@ def evaluation_sample(scan: LabelledScan, height: int, width: int) -> tuple[np.n
 
 
 def _project(points: np.ndarray, height: int, width: int) -> Projection:
-    up, down = HDL64_FOV_DEG
-    return project(points, height=height, width=width, fov_up_deg=up, fov_down_deg=down)
+    return project(points, height=height, width=width, fov_up_deg=HDL64_FOV_UP_DEG, fov_down_deg=HDL64_FOV_DOWN_DEG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,23 +15,16 @@ from torch import Tensor
 
 from errors import UserError
 from evaluation.segmentation.protocol import confusion, scores
+from formats.labelled_scans import find_recordings, read_scan, scans_of
 from formats.labels import load_label_table
-from models.range_view.knn import refine
+from models.range_view.labels import point_labels
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.squeezesegv3.inference import inference_form
 from models.squeezesegv3.network import SqueezeSegV3
-from training.drives import find_drives, split
+from training.drives import split
 from training.losses import CLASS_WEIGHTS, lovasz_softmax, multi_layer_cross_entropy
 from training.recipe import Count, NotNegative, Recipe, Settings, Share, ValidationSettings
-from training.scans import (
-    Augmentation,
-    class_frequencies,
-    evaluation_sample,
-    find_scans,
-    label_image,
-    read_scan,
-    training_sample,
-)
+from training.scans import Augmentation, class_frequencies, evaluation_sample, label_image, training_sample
 from training.task import Score
 
 Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
@@ -104,19 +96,23 @@ class SegmentationTask:
         if image.crop_width > image.width:
             raise UserError(f"image.crop_width: {image.crop_width} is more than the width, {image.width}")
         self._recipe, self._table = recipe, load_label_table()
-        self._drives, held_out = split(find_drives(folders), recipe.data.training, recipe.data.validation)
-        self._scans = find_scans(self._drives)
-        validation = find_scans(held_out) if held_out else []
+        found = [recording for folder in folders for recording in find_recordings(folder)]
+        labelled = [recording for recording in found if recording.has_labels]
+        drives, held_out = split(labelled, recipe.data.training, recipe.data.validation)
+        self._scans = [scan for drive in drives for scan in scans_of(drive)]
+        validation = [scan for drive in held_out for scan in scans_of(drive)]
         count = min(recipe.validation.scans or len(validation), len(validation))
         self._validation = [validation[i * len(validation) // count] for i in range(count)]
         self._weights = CLASS_WEIGHTS[recipe.loss.class_weights](class_frequencies(_shown(self._scans), self._table))
         self.samples, self.validation_samples = len(self._scans), len(self._validation)
         self.data = {
-            "training": sorted(drive.absolute().name for drive in self._drives),
+            "training": [drive.name for drive in drives],
             "scans": self.samples,
-            "validation": sorted(drive.absolute().name for drive in held_out),
+            "validation": [drive.name for drive in held_out],
             "validation_scans": self.validation_samples,
         }
+        left_out = [recording.name for recording in found if not recording.has_labels]
+        self.notes = [f"left out, no labels/: {', '.join(left_out)}"] if left_out else []
 
     def network(self) -> SqueezeSegV3:
         model = self._recipe.model
@@ -162,13 +158,9 @@ class SegmentationTask:
             pixels = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
             if knn is None:
                 counts += confusion(label_image(projection, scan.labels), pixels, classes)
-            elif knn == 0:
-                predicted = np.where(projection.point_pixel >= 0, pixels.reshape(-1)[projection.point_pixel], 0)
-                counts += confusion(scan.labels, predicted, classes)
             else:
-                vote = functools.partial(refine, knn=knn, classes=classes)
-                predicted = vote(pixels, projection.image[0], projection.point_pixel, projection.point_range)
-                counts += confusion(scan.labels, predicted, classes)
+                place = projection.image[0], projection.point_pixel, projection.point_range
+                counts += confusion(scan.labels, point_labels(pixels, *place, knn=knn, classes=classes), classes)
             on_sample()
         return counts
 

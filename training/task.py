@@ -24,11 +24,13 @@ class Task(Protocol):
         samples: how many there are in an epoch.
         validation_samples: how many are validated on; 0 for no validation.
         data: what a resumed training must find again, as plain values.
+        notes: what the user should know of the data.
     """
 
     samples: int
     validation_samples: int
     data: dict[str, Any]
+    notes: Sequence[str]
 
     def network(self) -> nn.Module:
         """A new network, its weights drawn from torch's generator."""

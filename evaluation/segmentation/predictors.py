@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from errors import UserError
-from evaluation.segmentation.scans import ScanFiles, read_classes, require_same
 from formats.frames import list_files
+from formats.labelled_scans import ScanFiles, read_classes, require_one_per_scan
 from formats.labels import LabelTable
 
 
@@ -179,13 +179,13 @@ class LabelFiles:
             files = {file.stem: file for file in list_files(place, {".label"})}
             if not files:
                 raise UserError(f"{place}: no *.label files; give the folder that has them, or a submission's root")
-            require_same(expected, files, place, ".label")
+            require_one_per_scan(expected, files, place, ".label")
             self._files.update({(sequence, name): file for name, file in files.items()})
         self.description = {"predictions": str(folder)}
 
     def predict(self, files: ScanFiles, points: np.ndarray) -> np.ndarray:
         """See :class:`Predictor`."""
-        return read_classes(self._files[files.sequence, files.name], len(points), self._table)
+        return read_classes(self._files[files.sequence, files.name], self._table, len(points))
 
 
 def _predictions_folder(folder: Path, sequence: str, *, alone: bool) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 from errors import UserError
 from evaluation.segmentation.predictors import Predictor
 from evaluation.segmentation.protocol import DISTANCE_EDGES_M, confusion_by_distance
-from evaluation.segmentation.scans import LabelledScan, ScanFiles, read_scan
+from formats.labelled_scans import LabelledScan, ScanFiles, read_scan
 from formats.labels import LabelTable
 
 
@@ -44,7 +44,7 @@ def count(
     by_distance = np.zeros((len(DISTANCE_EDGES_M), classes, classes), np.int64)
     for files, scan in _read_ahead(scans, table):
         predicted = predictor.predict(files, scan.points)
-        by_distance += confusion_by_distance(scan.truth, predicted, scan.points, classes)
+        by_distance += confusion_by_distance(scan.labels, predicted, scan.points, classes)
         frames[files.sequence] = frames.get(files.sequence, 0) + 1
         on_scan()
     if not by_distance[:, 1:].any():

@@ -2,6 +2,9 @@
 
 from errors import UserError
 
+HDL64_FOV_UP_DEG, HDL64_FOV_DOWN_DEG = 3.0, -25.0
+"""Elevations between which SemanticKITTI's HDL-64 is projected, as SqueezeSegV3's release does it."""
+
 
 def check_projection(*, height: int, width: int, fov_up_deg: float, fov_down_deg: float, keep: str) -> None:
     """Raise :class:`UserError` where a parameter of a spherical projection is out of range."""

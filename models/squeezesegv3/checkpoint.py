@@ -17,6 +17,7 @@ from torch import Tensor
 
 from errors import UserError
 from models.range_view.normalize import HDL64_MEANS, HDL64_STDS
+from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
 from models.squeezesegv3.network import SqueezeSegV3
 
 _FAMILY = "squeezesegv3"
@@ -46,8 +47,8 @@ class Checkpoint:
     network: dict[str, Tensor]
     label_names: tuple[str, ...]
     trained_on: str
-    fov_up_deg: float = 3.0
-    fov_down_deg: float = -25.0
+    fov_up_deg: float = HDL64_FOV_UP_DEG
+    fov_down_deg: float = HDL64_FOV_DOWN_DEG
     means: tuple[float, ...] = HDL64_MEANS
     stds: tuple[float, ...] = HDL64_STDS
 

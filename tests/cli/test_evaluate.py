@@ -9,7 +9,7 @@ import pytest
 
 from cli.main import main
 from evaluation.segmentation.protocol import DISTANCE_EDGES_M
-from tests.evaluation.drives import make_predictions, make_recording, truth_of
+from tests.support.labelled_drives import make_predictions, make_recording, truth_of
 
 
 def iou_of_sets(truth: np.ndarray, predicted: np.ndarray, where: np.ndarray) -> list[float | None]:

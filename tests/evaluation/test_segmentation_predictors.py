@@ -9,11 +9,12 @@ from errors import UserError
 from evaluation.segmentation import score
 from evaluation.segmentation.predictors import LabelFiles, from_checkpoint, from_model
 from evaluation.segmentation.protocol import confusion
-from evaluation.segmentation.scans import find_scans, read_scan
+from evaluation.segmentation.selection import select_scans
+from formats.labelled_scans import read_scan
 from nodes.projection import Projection
 from nodes.segmentation import Segmentation
 from pipeline.messages import LidarScan
-from tests.evaluation.drives import TABLE, make_predictions, make_recording, truth_of
+from tests.support.labelled_drives import TABLE, make_predictions, make_recording, truth_of
 from tests.support.tiny_models import make_tiny_segmenter
 
 HEIGHT, WIDTH = 16, 64
@@ -32,7 +33,7 @@ def test_a_model_is_scored_as_the_nodes_run_it(drive: Path, tmp_path: Path, knn:
     projection, node = Projection(height=HEIGHT, width=WIDTH), Segmentation(str(folder), backend="onnxruntime", knn=knn)
     projection.open()
     node.open()
-    for files in find_scans(drive).scans:
+    for files in select_scans(drive).scans:
         points = read_scan(files, TABLE).points
         expected = node.process(projection.process(LidarScan(points=points))).labels
         assert len(np.unique(expected)) > 3
@@ -64,7 +65,7 @@ def test_a_checkpoint_gives_what_its_network_says(drive: Path, tmp_path: Path) -
     )  # fmt: skip
     predictor = from_checkpoint(tmp_path / "c.pt", TABLE, knn=0)
     assert predictor.description["step"] == 7
-    files = find_scans(drive).scans[0]
+    files = select_scans(drive).scans[0]
     points = read_scan(files, TABLE).points
     projection = project(points, height=8, width=32, fov_up_deg=3, fov_down_deg=-25)
     with torch.no_grad():
@@ -82,7 +83,7 @@ def test_a_checkpoint_gives_what_its_network_says(drive: Path, tmp_path: Path) -
 def test_label_files_are_counted_point_by_point(drive: Path, tmp_path: Path, place: str) -> None:
     made_in = tmp_path / "sequences" / "00" / "predictions" if place == "submission" else tmp_path
     predicted = make_predictions(made_in, drive)
-    scans = find_scans(drive).scans
+    scans = select_scans(drive).scans
     counted = score.count(scans, LabelFiles(tmp_path, scans, TABLE), TABLE)
     assert counted.frames == {"00": 3}
     assert (counted.confusion == confusion(truth_of(drive), predicted, 20)).all()
@@ -90,7 +91,7 @@ def test_label_files_are_counted_point_by_point(drive: Path, tmp_path: Path, pla
 
 
 def test_missing_and_left_over_predictions(drive: Path, tmp_path: Path) -> None:
-    scans = find_scans(drive).scans
+    scans = select_scans(drive).scans
     make_predictions(tmp_path, drive)
     (tmp_path / "000001.label").rename(tmp_path / "000009.label")
     with pytest.raises(UserError, match=r"000001.label: not found; 1 of 3 scans"):
@@ -108,11 +109,11 @@ def test_predictions_of_several_sequences_are_not_looked_for_in_one_folder(drive
     make_recording(tmp_path / "drives" / "a", scans=1)
     make_recording(tmp_path / "drives" / "b", scans=1)
     with pytest.raises(UserError, match="sequences/a/predictions: no such folder"):
-        LabelFiles(tmp_path, find_scans(tmp_path / "drives").scans, TABLE)
+        LabelFiles(tmp_path, select_scans(tmp_path / "drives").scans, TABLE)
 
 
 def test_a_prediction_of_another_length_or_table(drive: Path, tmp_path: Path) -> None:
-    scans = find_scans(drive).scans
+    scans = select_scans(drive).scans
     make_predictions(tmp_path, drive)
     predictor = LabelFiles(tmp_path, scans, TABLE)
     np.full(1999, 40, "<u4").tofile(tmp_path / "000002.label")
@@ -124,7 +125,7 @@ def test_a_prediction_of_another_length_or_table(drive: Path, tmp_path: Path) ->
 
 
 def test_one_scan_is_read_ahead_and_no_more(drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scans = find_scans(drive).scans * 5
+    scans = select_scans(drive).scans * 5
     make_predictions(tmp_path, drive)
     begun, done, most = 0, 0, 0
 
@@ -148,6 +149,6 @@ def test_truth_that_says_nothing(tmp_path: Path) -> None:
     drive = make_recording(tmp_path / "drive", scans=1, points=10)
     np.zeros(10, "<u4").tofile(drive / "labels" / "000000.label")
     make_predictions(tmp_path / "predictions", drive)
-    scans = find_scans(drive).scans
+    scans = select_scans(drive).scans
     with pytest.raises(UserError, match="no point has a label"):
         score.count(scans, LabelFiles(tmp_path / "predictions", scans, TABLE), TABLE)

@@ -1,45 +1,37 @@
-"""Which recordings are found, and how they are split."""
+"""How recordings are split by their names."""
+
+from pathlib import Path
 
 import pytest
 
 from errors import UserError
-from training.drives import find_drives, split
+from formats.labelled_scans import Recording
+from training.drives import split
 
 
-def make(*folders):
-    for folder in folders:
-        (folder / "velodyne").mkdir(parents=True)
-        (folder / "labels").mkdir()
+def drives(*names):
+    return [Recording(name, Path("data", name)) for name in names]
 
 
-def test_layouts(tmp_path):
-    make(tmp_path / "kitti/sequences/00", tmp_path / "kitti/sequences/08", tmp_path / "streets/a", tmp_path / "one")
-    (tmp_path / "streets" / "notes").mkdir()
-    assert list(find_drives([tmp_path / "kitti"])) == ["00", "08"]
-    assert list(find_drives([tmp_path / "streets", tmp_path / "one"])) == ["a", "one"]
+def test_one_name_in_two_folders_is_two_drives():
+    both = [Recording("00", Path("x/00")), Recording("00", Path("y/00"))]
+    assert split([*both, *drives("01")], ["00"], [])[0] == both
 
 
-def test_one_name_in_two_folders_is_two_drives(tmp_path):
-    make(tmp_path / "x/00", tmp_path / "y/00")
-    drives = find_drives([tmp_path / "x", tmp_path / "y"])
-    assert split(drives, ["00"], [])[0] == [tmp_path / "x/00", tmp_path / "y/00"]
+def test_what_is_validated_on_is_not_trained_on():
+    training, validation = split(drives("b1", "a2", "a1"), ["*"], ["a*"])
+    assert training == drives("b1")
+    assert validation == drives("a1", "a2")
 
 
-def test_what_is_validated_on_is_not_trained_on(tmp_path):
-    make(*(tmp_path / name for name in ("a1", "a2", "b1")))
-    training, validation = split(find_drives([tmp_path]), ["*"], ["a*"])
-    assert training == [tmp_path / "b1"]
-    assert validation == [tmp_path / "a1", tmp_path / "a2"]
+def test_raw_drives_go_by_their_day_or_all_of_their_name():
+    given = drives("2011_09_26/drive_0001", "2011_09_28/drive_0002")
+    assert split(given, ["*"], ["2011_09_28*"])[1] == given[1:]
+    assert split(given, ["*"], ["*_0002"])[1] == given[1:]
 
 
-def test_what_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="no such folder"):
-        find_drives([tmp_path / "none"])
-    with pytest.raises(UserError, match="no velodyne/ with labels/"):
-        find_drives([tmp_path])
-    make(tmp_path / "00")
-    drives = find_drives([tmp_path])
+def test_what_is_not_there():
     with pytest.raises(UserError, match=r"data\.validation: no drive '08' in --data; there are 00"):
-        split(drives, ["*"], ["08"])
+        split(drives("00"), ["*"], ["08"])
     with pytest.raises(UserError, match="nothing is left to train on"):
-        split(drives, ["*"], ["00"])
+        split(drives("00"), ["*"], ["00"])

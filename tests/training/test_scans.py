@@ -4,18 +4,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from errors import UserError
+from formats.labelled_scans import LabelledScan, Recording, scans_of
 from formats.labels import load_label_table, write_labels
 from models.range_view.projection import project
 from training.scans import (
     Augmentation,
-    LabelledScan,
     augment,
     class_frequencies,
     evaluation_sample,
-    find_scans,
     label_image,
-    read_scan,
     training_sample,
 )
 
@@ -31,39 +28,16 @@ def ring(count=5000, seed=0):
     return LabelledScan(points, np.where(near, 1, 13).astype(np.uint8))
 
 
-@pytest.fixture
-def drive(tmp_path):
-    table = load_label_table()
+def test_class_frequencies_are_those_of_all_points(tmp_path):
+    table, labels = load_label_table(), [ring(seed=i).labels for i in range(2)]
     for folder in ("velodyne", "labels"):
         (tmp_path / folder).mkdir()
     for i in range(2):
-        scan = ring(seed=i)
-        scan.points.tofile(tmp_path / "velodyne" / f"{i:06d}.bin")
-        write_labels(tmp_path / "labels" / f"{i:06d}.label", table.to_raw(scan.labels))
-    return tmp_path
-
-
-def test_scans_and_labels_are_read(drive):
-    table = load_label_table()
-    pairs = find_scans([drive])
-    assert len(pairs) == 2
-    read, made = read_scan(pairs[1], table), ring(seed=1)
-    np.testing.assert_array_equal(read.points, made.points)
-    np.testing.assert_array_equal(read.labels, made.labels)
-    frequencies = class_frequencies(pairs, table)
-    both = np.concatenate([ring(seed=0).labels, made.labels])
-    np.testing.assert_allclose(frequencies, np.bincount(both, minlength=20) / len(both))
-
-
-def test_missing_labels_are_named(drive):
-    (drive / "labels" / "000001.label").unlink()
-    with pytest.raises(UserError, match=r"000001\.label: not found"):
-        find_scans([drive])
-
-
-def test_a_folder_that_is_no_drive(tmp_path):
-    with pytest.raises(UserError, match=r"no velodyne/\*\.bin"):
-        find_scans([tmp_path])
+        ring(seed=i).points.tofile(tmp_path / "velodyne" / f"{i:06d}.bin")
+        write_labels(tmp_path / "labels" / f"{i:06d}.label", table.to_raw(labels[i]))
+    found = class_frequencies(scans_of(Recording("drive", tmp_path)), table)
+    both = np.concatenate(labels)
+    np.testing.assert_allclose(found, np.bincount(both, minlength=20) / len(both))
 
 
 def turned(scan, seed, yaw_rad=0.5, mirror=-1):

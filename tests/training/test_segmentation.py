@@ -9,12 +9,12 @@ torch = pytest.importorskip("torch")
 
 from errors import UserError  # noqa: E402
 from evaluation.segmentation.protocol import confusion  # noqa: E402
+from formats.labelled_scans import read_scan  # noqa: E402
 from formats.labels import load_label_table  # noqa: E402
 from models.squeezesegv3.checkpoint import load_checkpoint  # noqa: E402
 from tests.training.street import RECIPE, make_drives  # noqa: E402
 from training import segmentation  # noqa: E402
 from training.loop import train  # noqa: E402
-from training.scans import read_scan  # noqa: E402
 from training.segmentation import SegmentationRecipe, SegmentationTask  # noqa: E402
 
 
@@ -114,3 +114,11 @@ def test_fewer_validation_scans_are_spread(drives):
 def test_a_window_wider_than_the_image(drives):
     with pytest.raises(UserError, match=r"image\.crop_width: 128 is more than the width, 64"):
         SegmentationTask(recipe(image={"crop_width": 128}), [drives])
+
+
+def test_what_has_no_labels_is_said(tmp_path, capsys):
+    make_drives(tmp_path)
+    (tmp_path / "test" / "velodyne").mkdir(parents=True)
+    how = recipe(length="1 steps", validation={"every": "1 steps", "knn": None})
+    train(SegmentationTask(how, [tmp_path]), how, how.validation, tmp_path / "out")
+    assert "left out, no labels/: test" in capsys.readouterr().out

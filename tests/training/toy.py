@@ -21,6 +21,7 @@ CLASSES = 4
 class ToyTask:
     samples, validation_samples = 5, 3
     data = {"scans": 5}  # noqa: RUF012
+    notes = ()
     scores = ()
     """What the validations give, one after the other; without them the score is the number of validated samples."""
     broken_at = None
