@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from simulation.world.site import Site, Trade
 
 _COARSE = 1.7
 _COVERS = ("wood", "thicket", "field", "meadow")
+Place = tuple[float, float]  # s, and d away from the street, unsigned
 
 
 def fill_open_plot(site: Site, flank: Flank, rng: np.random.Generator, a: float, b: float) -> None:
@@ -25,18 +27,19 @@ def fill_open_plot(site: Site, flank: Flank, rng: np.random.Generator, a: float,
     zone = generator(site.seed, 6, site.number // 3, flank.sign)
     shares = (0.45, 0.35, 0.1, 0.1) if site.district.name == "country" else (0.35, 0.45, 0.05, 0.15)
     cover = _COVERS[int(zone.choice(len(_COVERS), p=shares))]
+    places = partial(_scatter, site, flank, rng, (a, b))
     if cover == "wood":
-        _scatter_trees(site, flank, rng, (a, b), 0.3, (0.5, 11.0), (5.0, 14.0))
-        _scatter_bushes(site, flank, rng, (a, b), 1.0, (-0.5, 3.0))
+        _plant_trees(site, flank, rng, places(0.3, (0.5, 11.0)), (5.0, 14.0))
+        _plant_bushes(site, flank, rng, places(1.0, (-0.5, 3.0)))
         if rng.random() < 0.75:
             grow_bush_wall(site, flank, rng, a, b)
     elif cover == "thicket":
-        _scatter_trees(site, flank, rng, (a, b), 0.12, (1.0, 10.0), (4.0, 9.0))
-        _scatter_bushes(site, flank, rng, (a, b), 0.9, (0.0, 8.0))
+        _plant_trees(site, flank, rng, places(0.12, (1.0, 10.0)), (4.0, 9.0))
+        _plant_bushes(site, flank, rng, places(0.9, (0.0, 8.0)))
         grow_bush_wall(site, flank, rng, a, b)
     elif cover == "meadow":
-        _scatter_trees(site, flank, rng, (a, b), 0.06, (2.0, 12.0), (4.0, 10.0))
-        _scatter_bushes(site, flank, rng, (a, b), 0.25, (0.0, 12.0))
+        _plant_trees(site, flank, rng, places(0.06, (2.0, 12.0)), (4.0, 10.0))
+        _plant_bushes(site, flank, rng, places(0.25, (0.0, 12.0)))
     elif rng.random() < 0.6:  # a field, with a fence or a hedgerow now and then
         thing = objects.fence(rng, b - a - 0.2) if rng.random() < 0.4 else objects.hedge(rng, b - a - 0.4, 1.5)
         site.stand(thing, (a + b) / 2, flank.sign * (flank.line + 1.0), draped=True)
@@ -85,28 +88,15 @@ def _is_free(site: Site, flank: Flank, s: float, d: float) -> bool:
     return not site.beside_arm(s, flank.sign * d, ARM_REACH_M) and d < float(site.reach_m(s, flank)) - 1.0
 
 
-def _scatter_trees(
-    site: Site,
-    flank: Flank,
-    rng: np.random.Generator,
-    span_s: tuple[float, float],
-    rate_per_m: float,
-    depth_m: tuple[float, float],
-    height_m: tuple[float, float],
+def _plant_trees(
+    site: Site, flank: Flank, rng: np.random.Generator, places: Iterator[Place], height_m: tuple[float, float]
 ) -> None:
-    for s, d in _scatter(site, flank, rng, span_s, rate_per_m, depth_m):
+    for s, d in places:
         site.stand(objects.tree(rng, rng.uniform(*height_m)), s, flank.sign * d, soft=True)
 
 
-def _scatter_bushes(
-    site: Site,
-    flank: Flank,
-    rng: np.random.Generator,
-    span_s: tuple[float, float],
-    rate_per_m: float,
-    depth_m: tuple[float, float],
-) -> None:
-    for s, d in _scatter(site, flank, rng, span_s, rate_per_m, depth_m):
+def _plant_bushes(site: Site, flank: Flank, rng: np.random.Generator, places: Iterator[Place]) -> None:
+    for s, d in places:
         bush = objects.bush(rng, rng.uniform(0.6, 2.2))
         site.stand(bush, s, flank.sign * d, yaw=rng.uniform(-math.pi, math.pi), soft=True)
 
@@ -118,8 +108,8 @@ def _scatter(
     span_s: tuple[float, float],
     rate_per_m: float,
     depth_m: tuple[float, float],
-) -> Iterator[tuple[float, float]]:
-    """Random places (s, unsigned d) beyond the building line where there is ground."""
+) -> Iterator[Place]:
+    """Random places beyond the building line where there is ground."""
     for _ in range(int(rng.poisson(rate_per_m * (span_s[1] - span_s[0])))):
         s, d = rng.uniform(*span_s), flank.line + rng.uniform(*depth_m)
         if d < float(site.reach_m(s, flank)):
