@@ -30,13 +30,13 @@ family: squeezesegv3
 model: {layers: 21}
 image: {height: 8, width: 64, crop_width: 32}
 data: {validation: [held-out]}
-length: 6 steps
+length: 4 steps
 batch: 2
 optimiser: {name: adamw, learning_rate: 0.002}
 schedule: {decay: cosine, warm_up: 2 steps}
 loss: {class_weights: log}
 save_every: 1 steps
-validation: {every: 3 steps}
+validation: {every: 2 steps}
 threads: 1
 """
 

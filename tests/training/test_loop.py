@@ -127,6 +127,13 @@ def test_early_stop(tmp_path, capsys):
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 4
 
 
+def test_notes_on_the_data_are_said(tmp_path, capsys):
+    task = ToyTask()
+    task.notes = ["a drive was left out"]
+    train(task, recipe(length="1 steps"), VALIDATION, tmp_path)
+    assert "a drive was left out" in capsys.readouterr().out
+
+
 def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path):
     task = ToyTask()
     task.broken_at = 9  # of the fifth batch of two
