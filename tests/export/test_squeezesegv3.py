@@ -68,7 +68,7 @@ def test_weights_are_stored_as_float16(exported):
         if initializer.data_type in sizes:
             sizes[initializer.data_type] += int(np.prod(initializer.dims))
     assert sizes[onnx.TensorProto.FLOAT16] > 9_000_000
-    assert sizes[onnx.TensorProto.FLOAT] < 30_000  # biases
+    assert sizes[onnx.TensorProto.FLOAT] < 150_000  # biases, and weights too small to matter
     assert "BatchNormalization" not in {node.op_type for node in graph.node}
     assert (folder / "model.onnx").stat().st_size < 20_000_000
     assert not any(node.doc_string or node.metadata_props for node in graph.node)
