@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"error: {error}")
     for stage, numbers in manifest.parity.stages.items():
         print(f"{stage}: " + ", ".join(f"{name} {value:.3g}" for name, value in numbers.items()))
-    print(f"{given['out']}: parity {'passed' if manifest.parity.passed else 'FAILED'}")
+    print(f"{out}: parity {'passed' if manifest.parity.passed else 'FAILED'}")
     sys.exit(0 if manifest.parity.passed else 1)
 
 

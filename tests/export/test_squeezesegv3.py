@@ -9,6 +9,7 @@ pytest.importorskip("onnxscript")
 
 
 from errors import UserError  # noqa: E402
+from export import squeezesegv3  # noqa: E402
 from export.squeezesegv3 import export, main  # noqa: E402
 from formats.labels import load_label_table  # noqa: E402
 from inference.manifest import load_manifest  # noqa: E402
@@ -140,6 +141,15 @@ def test_checkpoint_with_other_classes(tmp_path):
     with pytest.raises(UserError, match=r"its 20 classes \(traffic-sign, .* are not the 20 of"):
         export(tmp_path / "checkpoint.pt", tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_the_command_says_how_far_the_graph_is(exported, tmp_path, capsys, monkeypatch):
+    checkpoint, _, manifest = exported
+    monkeypatch.setattr(squeezesegv3, "export", lambda *_, **__: manifest)  # it has been exported once
+    with pytest.raises(SystemExit) as end:
+        main([str(checkpoint), "--out", str(tmp_path)])
+    assert end.value.code == 0
+    assert f"{tmp_path}: parity passed" in capsys.readouterr().out
 
 
 def test_mistakes_are_one_line(exported, tmp_path, capsys):
