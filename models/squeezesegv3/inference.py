@@ -65,9 +65,7 @@ class SplitConvolution(nn.Module):
         super().__init__()
         high = conv.weight.bfloat16().to(conv.weight.dtype)
         low = conv.weight - high
-        self.conv = nn.Conv2d(4 * conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding)
-        self.conv.weight.copy_(torch.cat([high, high, low, low], dim=1))
-        self.conv.bias.copy_(conv.bias)
+        self.conv = _convolution(torch.cat([high, high, low, low], dim=1), conv.bias, conv.padding)
 
     def forward(self, image: Tensor) -> Tensor:
         coarse = torch.floor(image * 16) / 16
@@ -117,8 +115,13 @@ class AccumulatedSACBlock(FoldedSACBlock):
 
 def _part(conv: nn.Conv2d, outputs: slice, inputs: slice) -> nn.Conv2d:
     """The convolution's restriction to some of its output and input channels."""
-    weight = conv.weight[outputs, inputs]
-    part = nn.Conv2d(weight.shape[1], weight.shape[0], conv.kernel_size, padding=conv.padding)
-    part.weight.copy_(weight)
-    part.bias.copy_(conv.bias[outputs])
-    return part
+    return _convolution(conv.weight[outputs, inputs], conv.bias[outputs], conv.padding)
+
+
+def _convolution(weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> nn.Conv2d:
+    """A convolution with copies of these, where they are."""
+    outputs, inputs, *kernel = weight.shape
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=padding, device=weight.device, dtype=weight.dtype)
+    conv.weight.copy_(weight)
+    conv.bias.copy_(bias)
+    return conv

@@ -51,6 +51,12 @@ def test_neither_batch_norm_nor_side_heads_are_left(sac):
     assert {name for name, _ in form.named_children() if "head" in name} == {"segmentation_head5"}
 
 
+def test_it_stays_where_the_network_is():
+    """A training on a GPU validates the inference form there; meta stands for any device that is not the CPU."""
+    form = inference_form(SqueezeSegV3(21, classes=5).to("meta"))
+    assert {tensor.device.type for tensor in form.state_dict().values()} == {"meta"}
+
+
 def test_first_convolution_survives_bfloat16():
     """Leaves 3 cm deep on a wall 12 to 20 m away, through a filter that takes neighbours from each other."""
     torch.manual_seed(0)
