@@ -16,16 +16,13 @@ from inference.manifest import load_manifest  # noqa: E402
 from inference.ort import import_onnxruntime  # noqa: E402
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
 from models.squeezesegv3.network import SqueezeSegV3  # noqa: E402
+from tests.support.networks import as_if_trained  # noqa: E402
 
 
 def checkpoint(**changes):
     """As if trained, of tiny images."""
     torch.manual_seed(0)
-    network = SqueezeSegV3(sac=changes.get("sac", "isk"))
-    for layer in network.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.running_mean.normal_(0, 0.3)
-            layer.running_var.uniform_(0.5, 2)
+    network = as_if_trained(SqueezeSegV3(sac=changes.get("sac", "isk")))
     usual = {
         "layers": 21,
         "classes": 20,

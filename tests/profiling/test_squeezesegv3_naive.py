@@ -7,24 +7,13 @@ torch = pytest.importorskip("torch")
 from models.squeezesegv3.network import SqueezeSegV3  # noqa: E402
 from profiling.flops import squeezesegv3_flops  # noqa: E402
 from profiling.squeezesegv3_naive import NaiveSAC, NaiveSqueezeSegV3  # noqa: E402
-
-
-def randomised(network, seed=0):
-    """Batch norm as if trained."""
-    generator = torch.Generator().manual_seed(seed)
-    for layer in network.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.running_mean.normal_(0, 0.3, generator=generator)
-            layer.running_var.uniform_(0.5, 2, generator=generator)
-            torch.nn.init.uniform_(layer.weight, 0.5, 1.5, generator=generator)
-            torch.nn.init.normal_(layer.bias, 0, 0.3, generator=generator)
-    return network.eval()
+from tests.support.networks import as_if_trained  # noqa: E402
 
 
 @pytest.mark.parametrize("layers", [21, 53])
 def test_naive_network_is_the_network(layers):
     torch.manual_seed(layers)
-    network = randomised(SqueezeSegV3(layers))
+    network = as_if_trained(SqueezeSegV3(layers)).eval()
     naive = NaiveSqueezeSegV3(layers).eval()
     naive.load_state_dict(network.state_dict())
     image = torch.randn(1, 5, 6, 32)
