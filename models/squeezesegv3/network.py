@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.squeezesegv3.sac import Coordinates, Sac, SACBlock, coordinates
+from models.squeezesegv3.sac import UNFOLDING, Coordinates, Sac, SACBlock, coordinates
 
 BLOCKS = {21: (1, 1, 2, 2, 1), 53: (1, 2, 8, 8, 4)}
 """SAC blocks per encoder stage, for the two networks of the paper."""
@@ -54,6 +54,7 @@ class Backbone(nn.Module):
     def __init__(self, blocks: Sequence[int], dropout: float, sac: Sac) -> None:
         super().__init__()
         channels = _ENCODER_CHANNELS
+        self._unfolds = sac in UNFOLDING
         self.conv1 = nn.Conv2d(5, channels[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels[0])
         self.relu1 = leaky_relu()
@@ -78,7 +79,8 @@ class Backbone(nn.Module):
         return feature, skips
 
     def _coordinates(self, xyz: Tensor) -> Coordinates:
-        return coordinates(xyz, training=self.training, synchronised=isinstance(self.bn1, nn.SyncBatchNorm))
+        training = self.training and self._unfolds
+        return coordinates(xyz, training=training, synchronised=isinstance(self.bn1, nn.SyncBatchNorm))
 
 
 class Residual(nn.Module):

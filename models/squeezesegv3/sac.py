@@ -26,6 +26,8 @@ from torch import Tensor, nn
 
 Sac = Literal["none", "s", "is", "sk", "isk"]
 VARIANTS: tuple[Sac, ...] = get_args(Sac)
+UNFOLDING: tuple[Sac, ...] = ("sk", "isk")
+"""Whose attention knows kernel positions, so that it meets the unfolded input. The others need no patches."""
 POSITIONS = 9  # of a 3×3 kernel
 _KERNEL = 7  # of the attention's convolution
 _PATCH = 3 * _KERNEL**2
@@ -36,7 +38,8 @@ class Coordinates(NamedTuple):
     """xyz of a range image at one width, as the attention of all its blocks needs it.
 
     ``xyz`` [B, 3, H, W]. In training also ``patches`` [B·H·W, 160]: the 7×7 surroundings of each pixel in the order
-    (row, column, channel), zero outside the image, then 1, then zeros; their mean [147] and covariance [147, 147].
+    (row, column, channel), zero outside the image, then 1, then zeros, in the number format that the network computes
+    in (torch.autocast); and in that of ``xyz`` their mean [147] and covariance [147, 147].
     """
 
     xyz: Tensor
@@ -52,6 +55,9 @@ def coordinates(xyz: Tensor, *, training: bool, synchronised: bool = False) -> C
     """
     if not training:
         return Coordinates(xyz)
+    dtype = xyz.dtype
+    if torch.is_autocast_enabled(xyz.device.type):
+        dtype = torch.get_autocast_dtype(xyz.device.type)
     with torch.no_grad(), torch.autocast(xyz.device.type, enabled=False):
         batch, channels, height, width = xyz.shape
         pad = _KERNEL // 2
@@ -67,7 +73,7 @@ def coordinates(xyz: Tensor, *, training: bool, synchronised: bool = False) -> C
             moments /= torch.distributed.get_world_size()
         mean = moments[-1, :-1]
         covariance = moments[:-1, :-1] - torch.outer(mean, mean)
-    return Coordinates(xyz, patches, mean, covariance)
+    return Coordinates(xyz, patches.to(dtype), mean, covariance)
 
 
 class _Mixed(torch.autograd.Function):
@@ -156,8 +162,8 @@ class SACBlock(nn.Module):
 
     @property
     def unfolds(self) -> bool:
-        """Whether the attention knows kernel positions, so that it meets the unfolded input."""
-        return self.sac in ("sk", "isk")
+        """Whether the attention knows kernel positions."""
+        return self.sac in UNFOLDING
 
     def forward(self, at: Coordinates, feature: Tensor) -> Tensor:
         """``feature`` [B, C, H, W] and the coordinates of its pixels → [B, C, H, W]."""
@@ -182,16 +188,14 @@ class SACBlock(nn.Module):
 
     def _mixed(self, at: Coordinates, feature: Tensor) -> Tensor:
         """The same after the 1×1 convolution, position by position: what training runs."""
-        dtype = feature.dtype
-        if torch.is_autocast_enabled(feature.device.type):
-            dtype = torch.get_autocast_dtype(feature.device.type)
+        dtype = at.patches.dtype
         batch, channels, height, width = feature.shape
         mix = self.position_mlp_2[0]
         positions_first = mix.weight.view(channels, channels, POSITIONS).permute(2, 1, 0)
         padded = F.pad(feature, (1, 1, 1, 1)).permute(0, 2, 3, 1)
         attention = self._folded_attention(at)
         mixed = _Mixed.apply(
-            at.patches.to(dtype),
+            at.patches,
             attention.to(dtype),
             padded.to(dtype).contiguous(),
             positions_first.to(dtype).contiguous(),
