@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,12 +24,19 @@ def make_batch(task: Task, recipe: Recipe, process: Process, step: int) -> tuple
     seed, made = recipe.seed, []
     for i in share(recipe.batch, process):
         epoch, place = divmod(step * recipe.batch + i, task.samples)
-        index = np.random.default_rng((seed, 0, epoch)).permutation(task.samples)[place]
-        made.append(task.sample(int(index), np.random.default_rng((seed, 1, step, i))))
+        made.append(
+            task.sample(int(_order(seed, epoch, task.samples)[place]), np.random.default_rng((seed, 1, step, i)))
+        )
     stacked = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
     if process.device.type == "cuda":
         return tuple(part.pin_memory() for part in stacked)
     return tuple(stacked)
+
+
+@functools.lru_cache(maxsize=2)  # a batch may lie across two epochs
+def _order(seed: int, epoch: int, samples: int) -> np.ndarray:
+    """The samples in the order of an epoch."""
+    return np.random.default_rng((seed, 0, epoch)).permutation(samples)
 
 
 def ahead(make: Callable[[int], T], steps: range, readers: int) -> Iterator[T]:
