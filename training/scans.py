@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
+from errors import UserError
 from formats.labelled_scans import LabelledScan, ScanFiles, read_classes
 from formats.labels import LabelTable
 from models.range_view.normalize import normalize
@@ -38,6 +41,30 @@ class Augmentation(Settings, kw_only=True):
     remission_noise: NotNegative = 0.03
     remission_blind: Share = 0.1
     balanced: Share = 0.5
+    rough_m: dict[str, NotNegative] = msgspec.field(default_factory=dict)
+
+
+class ClassTraits(NamedTuple):
+    """What augmentation knows of each class. ``rough_m`` [C]: see :class:`Augmentation`. ``interest`` [C]: how likely a
+    window looks at it, beside the others of its scan."""
+
+    rough_m: np.ndarray
+    interest: np.ndarray
+
+    @classmethod
+    def of(cls, how: Augmentation, names: Sequence[str], frequencies: np.ndarray) -> ClassTraits:
+        """Of classes of these names and shares of all points ([C]; :func:`class_frequencies`).
+
+        Raises:
+            UserError: ``how.rough_m`` has a name that is none of ``names``.
+        """
+        for name in how.rough_m:
+            if name not in names:
+                raise UserError(f"augmentation.rough_m: no class is called {name!r}; there are {', '.join(names)}")
+        # The square root, between "as often as there are points" and "all alike": one truck in six scans would then be
+        # looked at as rarely as it is there.
+        interest = 1 / np.sqrt(np.maximum(frequencies, 1e-5))
+        return cls(np.array([how.rough_m.get(name, 0.0) for name in names]), interest)
 
 
 def class_frequencies(scans: Iterable[ScanFiles], table: LabelTable) -> np.ndarray:
@@ -49,10 +76,15 @@ def class_frequencies(scans: Iterable[ScanFiles], table: LabelTable) -> np.ndarr
 
 
 def augment(
-    scan: LabelledScan, rng: np.random.Generator, how: Augmentation, yaw_rad: float, mirror: int
+    scan: LabelledScan,
+    rng: np.random.Generator,
+    how: Augmentation,
+    yaw_rad: float,
+    mirror: int,
+    rough_m: np.ndarray,
 ) -> LabelledScan:
     """Another scan that could have been: mirrored (``mirror`` −1), turned, tilted, noisier, thinner, with another
-    laser's remission."""
+    laser's remission. ``rough_m`` [C]: see :class:`ClassTraits`."""
     keep = rng.random(len(scan.points)) >= rng.uniform(0, how.drop)
     points, labels = scan.points[keep], scan.labels[keep]
     xyz, remission = points[:, :3], points[:, 3]
@@ -63,6 +95,9 @@ def augment(
     xyz[:, 2] += rng.normal(0, how.height_m)
     range_m = np.sqrt(np.einsum("ni,ni->n", xyz, xyz))
     noise_m = rng.normal(0, rng.uniform(0, how.range_noise_m), len(xyz))
+    if rough_m.any():
+        # Laplace: most returns come from near the surface, a few from far behind or before it. Variance 2·scale².
+        noise_m += rng.laplace(0, rng.uniform(0, rough_m / np.sqrt(2))[labels])
     xyz *= ((1 + noise_m / np.maximum(range_m, 0.5)) * (1 + rng.uniform(-how.scale, how.scale)))[:, None]
 
     if rng.random() < how.remission_blind:
@@ -96,7 +131,13 @@ def label_image(projection: Projection, labels: np.ndarray) -> np.ndarray:
 
 
 def training_sample(
-    scan: LabelledScan, rng: np.random.Generator, height: int, width: int, crop_width: int, how: Augmentation
+    scan: LabelledScan,
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    crop_width: int,
+    how: Augmentation,
+    traits: ClassTraits,
 ) -> tuple[np.ndarray, np.ndarray]:
     """An augmented window of a scan's range image: normalised image [5, H, w] float32, labels [H, w] uint8."""
     yaw_rad = rng.uniform(-np.pi, np.pi) if rng.random() < how.any_yaw else rng.normal(0, np.radians(how.yaw_deg))
@@ -104,25 +145,28 @@ def training_sample(
     azimuth = np.arctan2(scan.points[:, 1], scan.points[:, 0])
 
     # Where to look, as the augmented scan has it; then only that part of the scan is augmented and projected.
-    wanted = mirror * _interesting_azimuth(azimuth, scan.labels, rng, how.balanced) + yaw_rad
+    wanted = mirror * _interesting_azimuth(azimuth, scan.labels, rng, how.balanced, traits.interest) + yaw_rad
     column = 0.5 * (1 - _wrapped(wanted) / np.pi) * width + rng.uniform(-0.35, 0.35) * crop_width
     left = int(np.clip(column - crop_width / 2, 0, width - crop_width))
     centre = mirror * ((1 - 2 * (left + crop_width / 2) / width) * np.pi - yaw_rad)
     near = np.abs(_wrapped(azimuth - centre)) < np.pi * crop_width / width + np.radians(5)
     part = LabelledScan(scan.points[near], scan.labels[near]) if crop_width < width else scan
 
-    augmented = augment(part, rng, how, yaw_rad, mirror)
+    augmented = augment(part, rng, how, yaw_rad, mirror, traits.rough_m)
     projection = _project(augmented.points, height, width)
     window = slice(left, left + crop_width)
     return normalize(projection.image)[:, :, window], label_image(projection, augmented.labels)[:, window]
 
 
-def _interesting_azimuth(azimuth: np.ndarray, labels: np.ndarray, rng: np.random.Generator, balanced: float) -> float:
+def _interesting_azimuth(
+    azimuth: np.ndarray, labels: np.ndarray, rng: np.random.Generator, balanced: float, interest: np.ndarray
+) -> float:
     """Any azimuth; in the share ``balanced`` of all cases that of a point, of a class drawn among those there are."""
     classes = np.unique(labels[labels > 0])
     if rng.random() >= balanced or not len(classes):
         return float(rng.uniform(-np.pi, np.pi))
-    return float(rng.choice(azimuth[labels == rng.choice(classes)]))
+    likely = interest[classes] / interest[classes].sum()
+    return float(rng.choice(azimuth[labels == rng.choice(classes, p=likely)]))
 
 
 def _wrapped(angle: np.ndarray | float) -> np.ndarray | float:

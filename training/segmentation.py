@@ -24,7 +24,14 @@ from models.squeezesegv3.network import SqueezeSegV3
 from training.drives import split
 from training.losses import CLASS_WEIGHTS, lovasz_softmax, multi_layer_cross_entropy
 from training.recipe import Count, NotNegative, Recipe, Settings, Share, ValidationSettings
-from training.scans import Augmentation, class_frequencies, evaluation_sample, label_image, training_sample
+from training.scans import (
+    Augmentation,
+    ClassTraits,
+    class_frequencies,
+    evaluation_sample,
+    label_image,
+    training_sample,
+)
 from training.task import Score
 
 Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
@@ -103,7 +110,9 @@ class SegmentationTask:
         validation = [scan for drive in held_out for scan in scans_of(drive)]
         count = min(recipe.validation.scans or len(validation), len(validation))
         self._validation = [validation[i * len(validation) // count] for i in range(count)]
-        self._weights = CLASS_WEIGHTS[recipe.loss.class_weights](class_frequencies(_shown(self._scans), self._table))
+        frequencies = class_frequencies(_shown(self._scans), self._table)
+        self._weights = CLASS_WEIGHTS[recipe.loss.class_weights](frequencies)
+        self._traits = ClassTraits.of(recipe.augmentation, self._table.names, frequencies)
         self.samples, self.validation_samples = len(self._scans), len(self._validation)
         self.data = {
             "training": [drive.name for drive in drives],
@@ -130,9 +139,9 @@ class SegmentationTask:
         network.load_state_dict(found.network)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        image = self._recipe.image
+        image, how = self._recipe.image, self._recipe.augmentation
         scan = read_scan(self._scans[index], self._table)
-        return training_sample(scan, rng, image.height, image.width, image.crop_width, self._recipe.augmentation)
+        return training_sample(scan, rng, image.height, image.width, image.crop_width, how, self._traits)
 
     def losses(self, network: SqueezeSegV3, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         image, labels = batch

@@ -4,17 +4,23 @@ import msgspec
 import numpy as np
 import pytest
 
+from errors import UserError
 from formats.labelled_scans import LabelledScan, Recording, scans_of
 from formats.labels import load_label_table, write_labels
 from models.range_view.projection import project
 from training.scans import (
     Augmentation,
+    ClassTraits,
     augment,
     class_frequencies,
     evaluation_sample,
     label_image,
     training_sample,
 )
+
+ALIKE = np.full(20, 0.05)
+"""All classes are equally frequent."""
+SMOOTH = ClassTraits.of(Augmentation(), load_label_table().names, ALIKE)
 
 
 def ring(count=5000, seed=0):
@@ -41,7 +47,7 @@ def test_class_frequencies_are_those_of_all_points(tmp_path):
 
 
 def turned(scan, seed, yaw_rad=0.5, mirror=-1):
-    return augment(scan, np.random.default_rng(seed), Augmentation(), yaw_rad, mirror)
+    return augment(scan, np.random.default_rng(seed), Augmentation(), yaw_rad, mirror, SMOOTH.rough_m)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -70,7 +76,7 @@ def test_it_is_mirrored_then_turned():
     still = Augmentation(
         tilt_deg=0, height_m=0, scale=0, range_noise_m=0, drop=0, remission_spread=0, remission_noise=0
     )
-    points = augment(scan, np.random.default_rng(0), still, np.pi / 2, -1).points
+    points = augment(scan, np.random.default_rng(0), still, np.pi / 2, -1, SMOOTH.rough_m).points
     np.testing.assert_allclose(points[0, :3], [5, 10, 0], atol=1e-5)
 
 
@@ -91,7 +97,7 @@ def test_of_equal_ranges_the_first_point_gives_the_label():
 
 
 def test_training_sample_is_a_window():
-    image, labels = training_sample(ring(), np.random.default_rng(0), 16, 128, 32, Augmentation())
+    image, labels = training_sample(ring(), np.random.default_rng(0), 16, 128, 32, Augmentation(), SMOOTH)
     assert image.shape == (5, 16, 32)
     assert labels.shape == (16, 32)
     assert (image[:, labels == 0] == 0).all()
@@ -108,7 +114,7 @@ def test_a_window_is_cut_from_the_whole_augmented_image(seed):
     """Only part of the scan is augmented and projected: no pixel of the window may show it."""
     scan = ring(20_000)
     how = msgspec.structs.replace(STILL, mirror=False, yaw_deg=0.0)
-    image, labels = training_sample(scan, np.random.default_rng(seed), 16, 128, 32, how)
+    image, labels = training_sample(scan, np.random.default_rng(seed), 16, 128, 32, how, SMOOTH)
     whole, projection = evaluation_sample(scan, 16, 128)
     whole_labels = label_image(projection, scan.labels)
     found = [
@@ -133,7 +139,8 @@ def test_balanced_windows_look_at_every_class(mirror):
     def share(balanced: float) -> float:
         how = Augmentation(mirror=mirror, any_yaw=1, balanced=balanced)
         seen = [
-            (training_sample(scan, np.random.default_rng(seed), 32, 256, 32, how)[1] == 18).any() for seed in range(60)
+            (training_sample(scan, np.random.default_rng(seed), 32, 256, 32, how, SMOOTH)[1] == 18).any()
+            for seed in range(60)
         ]
         return float(np.mean(seen))
 
@@ -145,3 +152,44 @@ def test_evaluation_sample_is_the_whole_image():
     image, projection = evaluation_sample(ring(), 16, 128)
     assert image.shape == projection.image.shape == (5, 16, 128)
     assert ((image[0] == 0) == (projection.image[0] < 0)).all()
+
+
+def test_windows_look_at_rare_classes_more_often():
+    """Two poles of equally many points, on opposite sides, of classes of which one is 100 times rarer: it is looked at
+    ten times as often."""
+    rng = np.random.default_rng(0)
+    both = np.vstack(
+        [np.column_stack([np.full((100, 2), side), rng.uniform(-1, 0, 100)]) for side in ([4, 0], [-4, 1])]
+    )
+    points = np.column_stack([both, np.full(200, 0.3)]).astype(np.float32)
+    scan = LabelledScan(points, np.repeat(np.array([18, 6], np.uint8), 100))
+    frequencies = np.where(np.arange(20) == 6, 0.0001, 0.01)
+    how = msgspec.structs.replace(STILL, yaw_deg=0.0, mirror=False, balanced=1.0)
+    traits = ClassTraits.of(how, load_label_table().names, frequencies)
+    rare = [
+        (training_sample(scan, np.random.default_rng(seed), 16, 256, 32, how, traits)[1] == 6).any()
+        for seed in range(200)
+    ]
+    assert 0.85 < np.mean(rare) < 0.96
+
+
+def test_rough_classes_scatter_along_the_beam_and_the_others_do_not():
+    """Ring: class 1 at 5 m, class 13 at 30 m. The deviation is at most the one asked for, and differs from window to
+    window."""
+    names = load_label_table().names
+    rough_m = ClassTraits.of(Augmentation(rough_m={names[13]: 0.3}), names, ALIKE).rough_m
+    still = msgspec.structs.replace(STILL, drop=0.0)
+    deviations_m = []
+    for seed in range(40):
+        scan = ring(2000)
+        points = augment(scan, np.random.default_rng(seed), still, 0.0, 1, rough_m).points
+        before_m, after_m = (np.linalg.norm(p[:, :3], axis=1) for p in (scan.points, points))
+        np.testing.assert_allclose(after_m[scan.labels == 1], before_m[scan.labels == 1], atol=1e-4)
+        deviations_m.append((after_m - before_m)[scan.labels == 13].std())
+    assert 0.25 < max(deviations_m) < 0.33
+    assert min(deviations_m) < 0.05
+
+
+def test_a_rough_class_that_there_is_not_is_refused():
+    with pytest.raises(UserError, match=r"augmentation\.rough_m: no class is called 'tree'; there are unlabeled, car"):
+        ClassTraits.of(Augmentation(rough_m={"tree": 0.1}), load_label_table().names, ALIKE)
