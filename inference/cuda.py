@@ -50,18 +50,30 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     return results[0] if len(results) == 1 else tuple(results) or None
 
 
-def first_gpu() -> Gpu | None:
-    """The GPU that CUDA uses (its first; ``CUDA_VISIBLE_DEVICES`` chooses). None: no GPU, no driver, no bindings."""
+def require_gpu() -> Gpu:
+    """The GPU that CUDA uses: its first; ``CUDA_VISIBLE_DEVICES`` chooses.
+
+    Raises:
+        UserError: no GPU, no driver that is new enough, or no bindings.
+    """
+    cuda = import_cuda()
     try:
-        cuda = import_cuda()
         if not call(cuda.cudaGetDeviceCount):
-            return None
+            raise UserError("no NVIDIA GPU is visible here; see nvidia-smi and CUDA_VISIBLE_DEVICES")
         properties = call(cuda.cudaGetDeviceProperties, 0)
-    except (UserError, CudaError):
-        return None
+    except CudaError as error:
+        raise UserError(f"no NVIDIA GPU can be used here ({error}); see nvidia-smi") from error
     return Gpu(
         name=properties.name.decode(),
         compute_capability=f"SM{properties.major}{properties.minor}",
         sm_count=properties.multiProcessorCount,
         memory_bytes=properties.totalGlobalMem,
     )
+
+
+def first_gpu() -> Gpu | None:
+    """As :func:`require_gpu`; None where there is none."""
+    try:
+        return require_gpu()
+    except UserError:
+        return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -12,6 +13,9 @@ from typing import Any, Literal
 import msgspec
 
 from errors import UserError
+from inference.cuda import Gpu
+
+log = logging.getLogger(__name__)
 
 LibraryName = Literal["tensorrt", "tensorrt-rtx"]
 
@@ -105,6 +109,36 @@ def read_header(engine: Path) -> EngineHeader:
     return EngineHeader(library=library, version=version, compute_capabilities=known, or_others=others)
 
 
+def check_runs_here(
+    engine: Path, header: EngineHeader, built_for: Mapping[str, str], library: Library, gpu: Gpu
+) -> None:
+    """Compare what an engine was built for with this machine.
+
+    ``built_for``: what the manifest says of it (:func:`export.tensorrt.key.engine_key`); may be empty.
+
+    Raises:
+        UserError: it cannot run here.
+    """
+    here = f"this machine has {library} and {gpu}"
+    if header.library != library.name:
+        raise UserError(
+            f"{engine}: was built by {header}, not for {library.title}; set the backend to {header.library}"
+        )
+    same_version = header.version.split(".")[:3] == library.version.split(".")[:3]
+    if not same_version and built_for.get("version_compatible") != "true":
+        raise UserError(f"{engine}: was built by {header}; {here}; export it again here, or install that version")
+    targets = header.compute_capabilities
+    if library.name == "tensorrt" and built_for.get("hardware_compatibility") == "none":
+        targets = tuple(built_for.get("compute_capabilities", "").split(", "))
+    if targets and not header.or_others and gpu.compute_capability not in targets:
+        raise UserError(f"{engine}: was built for {', '.join(targets)}; {here}; export it again for this GPU")
+    built_on = built_for.get("gpu", gpu.name)
+    if built_on != gpu.name:
+        log.warning(
+            "%s: was built on %s, this is %s: it may be slower than one that was built here", engine, built_on, gpu
+        )
+
+
 def make_logger(library: Library, write: Callable[[str, str], None]) -> Any:
     """A logger of the library that hands each line to ``write(level, line)``; level: ``ERROR``, ``INFO``, ``VERBOSE``.
 
@@ -112,7 +146,7 @@ def make_logger(library: Library, write: Callable[[str, str], None]) -> Any:
     """
     base: Any = library.module.ILogger
 
-    class Logger(base):  # type: ignore[misc]  # the base class is that of the library in use
+    class Logger(base):
         def __init__(self) -> None:
             base.__init__(self)
 
