@@ -240,7 +240,7 @@ class TensorRtEngine:
 
 
 def _free(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call a function of CUDA that frees. After a failure on the GPU each of them fails: the others are still called."""
+    """Call a function of CUDA that frees. After a failure on the GPU each of them fails; all are called."""
     try:
         call(function, *arguments)
     except CudaError as error:

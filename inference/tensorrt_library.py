@@ -120,10 +120,6 @@ def check_runs_here(
         UserError: it cannot run here.
     """
     here = f"this machine has {library} and {gpu}"
-    if header.library != library.name:
-        raise UserError(
-            f"{engine}: was built by {header}, not for {library.title}; set the backend to {header.library}"
-        )
     same_version = header.version.split(".")[:3] == library.version.split(".")[:3]
     if not same_version and built_for.get("version_compatible") != "true":
         raise UserError(f"{engine}: was built by {header}; {here}; export it again here, or install that version")
@@ -134,9 +130,7 @@ def check_runs_here(
         raise UserError(f"{engine}: was built for {', '.join(targets)}; {here}; export it again for this GPU")
     built_on = built_for.get("gpu", gpu.name)
     if built_on != gpu.name:
-        log.warning(
-            "%s: was built on %s, this is %s: it may be slower than one that was built here", engine, built_on, gpu
-        )
+        log.warning("%s: was built on %s, this is %s: one that was built here may be faster", engine, built_on, gpu)
 
 
 def make_logger(library: Library, write: Callable[[str, str], None]) -> Any:

@@ -125,7 +125,7 @@ def _create_builder(api: Api, build_log: BuildLog) -> Any:
         return api.module.Builder(make_logger(api.library, build_log.write))
     except TypeError as error:  # the bindings' "factory function returned nullptr"
         raise UserError(
-            f"{api} cannot start: {build_log.last_error}; it builds on a machine with a working GPU, tensorrt-rtx on any"
+            f"{api} cannot start: {build_log.last_error}; it needs a working GPU, tensorrt-rtx needs none"
         ) from error
 
 

@@ -25,9 +25,9 @@ def engine_key(
 ) -> dict[str, str]:
     """The key of what :func:`export.tensorrt.build.build_engine` would build from ``graph`` on this machine.
 
-    The manifest keeps it as ``built_for``, where :class:`inference.tensorrt_backend.TensorRtEngine` reads it. The GPU is
-    part of it where the library builds for the GPU of this machine, as TensorRT does; after Holoscan's naming of engines
-    (GPU, compute capability, number of multiprocessors, full version, precision).
+    The manifest keeps it as ``built_for``, where :class:`inference.tensorrt_backend.TensorRtEngine` reads it. The GPU
+    is part of it where the library builds for the GPU of this machine, as TensorRT does; after Holoscan's names of
+    engines (GPU, compute capability, number of multiprocessors, full version, precision).
 
     Raises:
         UserError: ``graph`` cannot be read.

@@ -17,8 +17,8 @@ def check_profiles(graph: Path, inputs: Mapping[str, Shape], profiles: Mapping[s
     """Compare profiles (MIN, OPT, MAX) with a graph's ``inputs``, whose varying sizes are −1.
 
     Raises:
-        UserError: an input has sizes that vary and no profile; a profile is of no input, of another rank, changes a size
-            that is fixed, or is not in order.
+        UserError: an input has sizes that vary and no profile; a profile is of no input, of another rank, changes a
+            size that is fixed, or is not in order.
     """
     for name in profiles:
         if name not in inputs:
@@ -28,7 +28,7 @@ def check_profiles(graph: Path, inputs: Mapping[str, Shape], profiles: Mapping[s
     for name, shape in inputs.items():
         if -1 in shape and name not in profiles:
             raise UserError(
-                f"{graph}: sizes of input {name} {_text(shape)} vary; give it a profile MIN:OPT:MAX, such as --batch 1:4:8"
+                f"{graph}: sizes of input {name} {_text(shape)} vary; give it a profile, such as --batch 1:4:8"
             )
         for profiled in profiles.get(name, ()):
             matches = len(profiled) == len(shape) and all(

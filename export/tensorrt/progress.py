@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OnProgress = Callable[[str, float], None]
-"""Called with the name of the innermost phase and the share of the build that is done, 0..1, from the building thread."""
+"""Called from the building thread: the phase at work, and the share of the build that is done, 0..1."""
 
 
 @dataclass
@@ -19,7 +19,7 @@ class _Phase:
 
 
 class Progress:
-    """The phases that are open, as a tree: a phase's share grows by its steps, and by the shares of the phases within."""
+    """The phases that are open, as a tree: a phase's share is its steps, and the shares of the phases within."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Phase] = {}

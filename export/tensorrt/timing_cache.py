@@ -1,4 +1,4 @@
-"""TensorRT's timing cache: what it measured in earlier builds, so that the next one need not. A stale one is started anew."""
+"""TensorRT's timing cache: what it measured in earlier builds, so that the next one need not."""
 
 from __future__ import annotations
 
