@@ -125,7 +125,7 @@ def check_runs_here(
         raise UserError(f"{engine}: was built by {header}; {here}; export it again here, or install that version")
     targets = header.compute_capabilities
     if library.name == "tensorrt" and built_for.get("hardware_compatibility") == "none":
-        targets = tuple(built_for.get("compute_capabilities", "").split(", "))
+        targets = tuple(built_for.get("compute_capabilities", gpu.compute_capability).split(", "))
     if targets and not header.or_others and gpu.compute_capability not in targets:
         raise UserError(f"{engine}: was built for {', '.join(targets)}; {here}; export it again for this GPU")
     built_on = built_for.get("gpu", gpu.name)

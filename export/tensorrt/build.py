@@ -135,20 +135,21 @@ def _parse(api: Api, network: Any, graph: Path, build_log: BuildLog) -> Any:
     # From the file: the parser then finds weights that lie beside it.
     if not parser.parse_from_file(str(graph)):
         errors = [parser.get_error(i) for i in range(parser.num_errors)]
+        if errors and errors[0].code() == api.module.ErrorCode.MODEL_DESERIALIZE_FAILED:
+            raise UserError(f"{graph}: is not an ONNX graph; export the model again")
         more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
         what = _in_words(errors[0]) if errors else build_log.last_error
         raise UserError(f"{graph}: {api} cannot take it: {what}{more}; see {build_log.path}")
     if network.num_outputs == 0:  # a file that is not protobuf parses as an empty graph
-        raise UserError(f"{graph}: is not an ONNX graph, or has no outputs; export the model again")
+        raise UserError(f"{graph}: is not an ONNX graph; export the model again")
     return parser
 
 
 def _in_words(error: Any) -> str:
-    what = error.desc()
-    if "Plugin not found" in what:
-        what = "it has no such operator"
-    name = error.node_name() or f"number {error.node()}"
-    return f"node {name}, operator {error.node_operator() or '?'}: {' '.join(what.split())[:300]}"
+    what = "it has no such operator" if "Plugin not found" in error.desc() else " ".join(error.desc().split())[:300]
+    if error.node() < 0:  # about the whole graph
+        return what
+    return f"node {error.node_name() or error.node()}, operator {error.node_operator()}: {what}"
 
 
 def _build(api: Api, builder: Any, network: Any, config: Any, on_progress: OnProgress | None) -> Any:

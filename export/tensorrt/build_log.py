@@ -77,7 +77,7 @@ class BuildLog:
 
 
 def _without_origin(line: str) -> str:
-    """What is said between ``IBuilder::build…: Error Code 4: API Usage Error (`` and ``In validate at …)``, in a line."""
+    """What is said between ``IBuilder::build…: Error Code 4: API Usage Error (`` and ``In … at …)``, in one line."""
     text = " ".join(line.split())
     found = re.match(r"(?:\S+ )?Error Code \d+: [^(]*\((.*?)\.?(?: In \S+ at \S+.*)?\)$", text)
     return found[1] if found else text

@@ -14,16 +14,21 @@ from inference.cuda import first_gpu
 from inference.tensorrt_library import EngineHeader, load_library, make_logger, read_header
 
 _TYPES = {"Float": "fp32", "Half": "fp16", "BFloat16": "bf16", "Int8": "int8", "FP8": "fp8", "E4M3": "fp8"}
-_LAYER = re.compile(r"^(?:\[\w+\] )?Name: ([^,]+), LayerType: ([^,]+), Inputs: (.*)$")
+_LAYER = re.compile(r"^(?:\[\w+\] )?Name: ([^,]+), LayerType: ([^,]+), Inputs: (.*?), (?:Constants: .*)?Outputs: (.*)$")
 _TYPE = re.compile(r"Datatype: (\w+)")
+_NODE = re.compile(r"\[ONNX Layer: ([^\]]+)\]")
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
-    """One layer as it runs, after fusion. ``types``: of its inputs and outputs: ``("fp16", "fp32")``."""
+    """One layer as it runs, after fusion.
+
+    ``types``: of its inputs and outputs, ``("fp16", "fp32")``. ``onnx_nodes``: the nodes of the graph that it computes.
+    """
 
     name: str
     kind: str
     types: tuple[str, ...]
+    onnx_nodes: tuple[str, ...]
 
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +67,7 @@ def inspect_engine(engine: Path, log: Path | None = None) -> EngineInfo:
 def layers_of_log(text: str) -> list[Layer]:
     """The layers that the log of a build names: the library lists them at its end, in detail."""
     found = (_LAYER.match(line) for line in text.splitlines())
-    return [_layer(match[1], match[2], _TYPE.findall(match[3])) for match in found if match]
+    return [_layer(m[1], m[2], [*_TYPE.findall(m[3]), *_TYPE.findall(m[4])], m[4]) for m in found if m]
 
 
 def layers_of_json(text: str) -> list[Layer]:
@@ -70,11 +75,11 @@ def layers_of_json(text: str) -> list[Layer]:
     layers = []
     for layer in json.loads(text)["Layers"]:
         if isinstance(layer, str):
-            layers.append(_layer(layer, "", []))
+            layers.append(_layer(layer, "", [], ""))
             continue
         tensors = [*layer.get("Inputs", ()), *layer.get("Outputs", ())]
         types = [str(tensor.get("Datatype") or tensor.get("Format/Datatype", "")) for tensor in tensors]
-        layers.append(_layer(layer["Name"], layer.get("LayerType", ""), types))
+        layers.append(_layer(layer["Name"], layer.get("LayerType", ""), types, layer.get("Metadata", "")))
     return layers
 
 
@@ -94,5 +99,6 @@ def _layers_of_engine(engine: Path, header: EngineHeader) -> list[Layer] | None:
     return layers_of_json(loaded.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON))
 
 
-def _layer(name: str, kind: str, types: list[str]) -> Layer:
-    return Layer(name=name, kind=kind, types=tuple(sorted({_TYPES.get(each, each.lower()) for each in types if each})))
+def _layer(name: str, kind: str, types: list[str], metadata: str) -> Layer:
+    named = {_TYPES.get(each, each.lower()) for each in types if each}
+    return Layer(name=name, kind=kind, types=tuple(sorted(named)), onnx_nodes=tuple(_NODE.findall(metadata)))
