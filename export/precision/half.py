@@ -8,7 +8,6 @@ each reader under one and the same name, and leaves nodes out of order, which ON
 from __future__ import annotations
 
 import logging
-from typing import Literal
 
 import ml_dtypes
 import numpy as np
@@ -18,11 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from errors import UserError
 from export.precision.graph import opset_of, values
-from export.precision.keep import KeepFp32, kept_nodes
+from export.precision.keep import Half, KeepFp32, kept_nodes
 
 log = logging.getLogger(__name__)
 
-Half = Literal["fp16", "bf16"]
 ELEM_TYPES: dict[Half, int] = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 DTYPES: dict[Half, np.dtype] = {"fp16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16)}
 
@@ -40,7 +38,7 @@ def to_half(model: onnx.ModelProto, precision: Half, keep: KeepFp32) -> onnx.Mod
         UserError: a weight is beyond the range of float16, or a pattern of ``keep`` matches nothing.
     """
     lowered = _at_least_opset(model, 22 if precision == "bf16" else 13)
-    _HalfGraph(lowered, precision, kept_nodes(lowered.graph, keep)).rewrite()
+    _HalfGraph(lowered, precision, kept_nodes(lowered.graph, keep, precision)).rewrite()
     return lowered
 
 

@@ -10,6 +10,7 @@ import onnx
 
 from export.precision.graph import prepared
 from export.precision.half import to_half
+from export.precision.int8 import to_int8
 from export.precision.keep import BY_OPERATOR, KeepFp32
 
 Precision = Literal["fp16", "bf16", "int8"]
@@ -25,10 +26,16 @@ def lower(
 ) -> onnx.ModelProto:
     """``model`` (float32; left as it is) computed in ``precision``; its inputs and outputs keep names and dtypes.
 
+    Args:
+        calibration: for int8 only: real inputs, name → array as the graph takes it. A few dozen do; all are held.
+
     Raises:
-        UserError: a weight that ``precision`` cannot hold, a name in ``keep_fp32`` that matches nothing, an operator
-            whose precision cannot be told.
+        UserError: int8 without calibration, or with none of use; a weight that ``precision`` cannot hold; a name in
+            ``keep_fp32`` that matches nothing; an operator whose precision cannot be told.
     """
-    lowered = to_half(prepared(model), precision, keep_fp32)
+    if precision == "int8":
+        lowered = to_int8(prepared(model), calibration, keep_fp32)
+    else:
+        lowered = to_half(prepared(model), precision, keep_fp32)
     onnx.checker.check_model(lowered, full_check=True)
     return lowered

@@ -30,11 +30,11 @@ class PrecisionReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a graph says that it is computed in.
 
     ``operators``: dtype → how many compute in it, conversions left out. ``int8``: weighted operators whose input and
-    weight are both dequantised from int8. ``weight_bytes``: dtype → bytes in the file. ``casts``: of values between any dtypes;
-    those that only restore a weight stored small are left out.
-    ``qdq_pairs``: values quantised and dequantised again in the graph. ``denormal_weights``: too small for all bits of
-    their 16-bit dtype. ``custom_domains``: domain → number of operators that are not ONNX's own. ``largest``: the
-    largest tensors, those of unknown size left out.
+    weight are both dequantised from int8. ``weight_bytes``: dtype → bytes in the file. ``casts``: of values between
+    any dtypes; those that only restore a weight stored small are left out. ``qdq_pairs``: values quantised and
+    dequantised again in the graph. ``denormal_weights``: too small for all bits of their 16-bit dtype.
+    ``custom_domains``: domain → number of operators that are not ONNX's own. ``largest``: the largest tensors, those of
+    unknown size left out.
     """
 
     opset: dict[str, int]
