@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,20 @@ from errors import UserError
 from inference.cuda import first_gpu
 from inference.tensorrt_library import EngineHeader, load_library, make_logger, read_header
 
-_TYPES = {"Float": "fp32", "Half": "fp16", "BFloat16": "bf16", "Int8": "int8", "FP8": "fp8", "E4M3": "fp8"}
-_LAYER = re.compile(r"^(?:\[\w+\] )?Name: ([^,]+), LayerType: ([^,]+), Inputs: (.*?), (?:Constants: .*)?Outputs: (.*)$")
-_TYPE = re.compile(r"Datatype: (\w+)")
+# TensorRT has several words for a type, alone (``Datatype: Half``) or in a format (``Row major linear FP16 format``).
+_TYPES = {
+    "fp32": ("Float", "FP32"),
+    "fp16": ("Half", "FP16"),
+    "bf16": ("BFloat16", "BF16"),
+    "fp8": ("FP8", "E4M3"),
+    "int8": ("Int8", "INT8"),
+    "int32": ("Int32", "INT32"),
+    "int64": ("Int64", "INT64"),
+    "uint8": ("UInt8", "UINT8"),
+    "bool": ("Bool", "BOOL"),
+}
+_LAYER = re.compile(r"^(?:\[\w+\] )?Name: (.*?), LayerType: ([^,]+), Inputs: (.*?), (?:Constants: .*)?Outputs: (.*)$")
+_DATATYPE = re.compile(r"Datatype: ([^,}]+)")
 _NODE = re.compile(r"\[ONNX Layer: ([^\]]+)\]")
 
 
@@ -53,7 +63,7 @@ def inspect_engine(engine: Path, log: Path | None = None) -> EngineInfo:
     layers, source = _layers_of_engine(engine, header), "the engine"
     if layers is None and log is not None:
         try:
-            layers, source = layers_of_log(log.read_text(encoding="utf-8")), "the log of its build"
+            layers, source = layers_in(log.read_text(encoding="utf-8")), "the log of its build"
         except OSError as error:
             raise UserError(f"{log}: cannot be read ({error.strerror}); export the model again") from error
     return EngineInfo(
@@ -64,22 +74,17 @@ def inspect_engine(engine: Path, log: Path | None = None) -> EngineInfo:
     )
 
 
-def layers_of_log(text: str) -> list[Layer]:
-    """The layers that the log of a build names: the library lists them at its end, in detail."""
-    found = (_LAYER.match(line) for line in text.splitlines())
-    return [_layer(m[1], m[2], [*_TYPE.findall(m[3]), *_TYPE.findall(m[4])], m[4]) for m in found if m]
+def layers_in(text: str) -> list[Layer]:
+    """The layers that a text names, one a line: of ``EngineInspector``, or the log of a build, which ends with them.
 
-
-def layers_of_json(text: str) -> list[Layer]:
-    """The layers as ``EngineInspector`` gives them in JSON. An engine built without detail has only names."""
+    Lines of an engine that was built without detail name no types, and are left out.
+    """
     layers = []
-    for layer in json.loads(text)["Layers"]:
-        if isinstance(layer, str):
-            layers.append(_layer(layer, "", [], ""))
-            continue
-        tensors = [*layer.get("Inputs", ()), *layer.get("Outputs", ())]
-        types = [str(tensor.get("Datatype") or tensor.get("Format/Datatype", "")) for tensor in tensors]
-        layers.append(_layer(layer["Name"], layer.get("LayerType", ""), types, layer.get("Metadata", "")))
+    for name, kind, inputs, outputs in (match.groups() for match in map(_LAYER.match, text.splitlines()) if match):
+        # Constants are left out: a convolution in fp16 is scaled by a constant in fp32.
+        words = {word for format_ in _DATATYPE.findall(inputs + outputs) for word in format_.split()}
+        types = tuple(sorted(type_ for type_, names in _TYPES.items() if not words.isdisjoint(names)))
+        layers.append(Layer(name=name, kind=kind, types=types, onnx_nodes=tuple(_NODE.findall(outputs))))
     return layers
 
 
@@ -96,9 +101,4 @@ def _layers_of_engine(engine: Path, header: EngineHeader) -> list[Layer] | None:
     loaded = runtime.deserialize_cuda_engine(engine.read_bytes())
     if loaded is None:
         return None
-    return layers_of_json(loaded.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON))
-
-
-def _layer(name: str, kind: str, types: list[str], metadata: str) -> Layer:
-    named = {_TYPES.get(each, each.lower()) for each in types if each}
-    return Layer(name=name, kind=kind, types=tuple(sorted(named)), onnx_nodes=tuple(_NODE.findall(metadata)))
+    return layers_in(loaded.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.ONELINE))
