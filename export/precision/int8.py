@@ -149,9 +149,9 @@ def noise_to_signal(
             result = node.output[0]
             twin = onnx.NodeProto()
             twin.CopyFrom(node)
-            twin.name, twin.output[0] = f"{node.name}.int8", f"{result}.int8"
+            twin.name, twin.output[0] = f"{node.name}.rough", f"{result}.rough"
             nodes += [originals[node.name], twin]
-            nodes.append(helper.make_node("Sub", [result, f"{result}.int8"], [f"{result}.error"]))
+            nodes.append(helper.make_node("Sub", [result, f"{result}.rough"], [f"{result}.error"]))
             for value in (f"{result}.error", result):
                 nodes.append(helper.make_node("ReduceSumSquare", [value], [f"{value}.power"], keepdims=0))
                 results.append(f"{value}.power")
