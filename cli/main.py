@@ -10,7 +10,7 @@ from typing import Any
 import typer
 import typer.main
 
-from cli import evaluate, import_
+from cli import evaluate, export, import_
 from cli.doctor import doctor
 from cli.graph import graph
 from cli.play import play
@@ -26,7 +26,11 @@ EXIT_INTERRUPTED = 130
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (play, simulate, train, graph, validate, doctor)
-GROUPS = {"evaluate": (evaluate.segmentation,), "import": (import_.squeezesegv3,)}
+GROUPS = {
+    "evaluate": (evaluate.segmentation,),
+    "export": (export.model, export.list_, export.verify, export.inspect, export.cache),
+    "import": (import_.squeezesegv3,),
+}
 """Verbs with verbs of their own: ``run.py evaluate segmentation``."""
 
 
@@ -44,7 +48,7 @@ def build() -> Any:
     for name, verbs in GROUPS.items():
         group = typer.Typer(rich_markup_mode=None)
         for verb in verbs:
-            group.command()(verb)
+            group.command(verb.__name__.rstrip("_"))(verb)
         app.add_typer(group, name=name, help=sys.modules[verbs[0].__module__].__doc__)
     return typer.main.get_command(app)
 
@@ -52,6 +56,7 @@ def build() -> Any:
 def main(arguments: Sequence[str]) -> int:
     """Run one verb. 0 well; 1 the run failed; 2 a user's mistake, told in one line; 130 interrupted."""
     command = build()
+    arguments = _in_full(arguments)
     try:
         code = command.main(list(arguments), prog_name="run.py", standalone_mode=False)
     except UserError as error:
@@ -61,6 +66,14 @@ def main(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _in_full(arguments: Sequence[str]) -> Sequence[str]:
+    """``export squeezesegv3-21`` is short for ``export model squeezesegv3-21``."""
+    verbs = {verb.__name__.rstrip("_") for verb in GROUPS["export"]}
+    if len(arguments) > 1 and arguments[0] == "export" and arguments[1] not in {*verbs, "--help"}:
+        return ["export", export.MODEL_VERB, *arguments[1:]]
+    return arguments
 
 
 def _usage(error: Any, arguments: Sequence[str]) -> int:

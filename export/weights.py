@@ -1,4 +1,4 @@
-"""Weights of a graph stored small: rounded to float16, or to int8 with a scale per output channel.
+"""Weights of a graph stored small: rounded to float16, or to int8 with a scale per output channel; or as they are.
 
 Only the file shrinks. In the graph each weight is cast (and multiplied) back to float32, which every backend folds
 when it opens a session, so arithmetic and speed are those of float32 weights.
@@ -16,7 +16,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-Storage = Literal["fp16", "int8"]
+Storage = Literal["fp16", "int8", "fp32"]
 STORAGES: tuple[Storage, ...] = get_args(Storage)
 FEWEST = 8192
 """Smaller weights stay float32: there is nothing to gain, and the first convolution's are split into exact parts."""
@@ -28,6 +28,8 @@ def rounded(network: nn.Module, storage: Storage, fewest: int = FEWEST) -> nn.Mo
     Biases are rounded by neither: they are few.
     """
     network = copy.deepcopy(network)
+    if storage == "fp32":
+        return network
     with torch.no_grad():
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.weight.numel() >= fewest:
@@ -44,6 +46,8 @@ def rounded(network: nn.Module, storage: Storage, fewest: int = FEWEST) -> nn.Mo
 
 def store_weights(graph: onnx.GraphProto, storage: Storage, fewest: int = FEWEST) -> None:
     """Replace each weight of a convolution by a small one and the nodes that give it back as float32."""
+    if storage == "fp32":
+        return
     axes = {
         node.input[1]: 1 if node.op_type == "ConvTranspose" else 0
         for node in graph.node

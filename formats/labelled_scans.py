@@ -53,20 +53,20 @@ class LabelledScan(NamedTuple):
     labels: np.ndarray
 
 
-def find_recordings(folder: Path) -> list[Recording]:
+def find_recordings(folder: Path, need_labels: bool = True) -> list[Recording]:
     """The recordings of a folder, by name, those without labels among them.
 
     ``folder``: has ``sequences/NN``; or is one recording; or has such one or two folders down.
 
     Raises:
-        UserError: there is none, or none has labels.
+        UserError: there is none, or none has labels and they are needed.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give a SemanticKITTI root, a sequence, or a folder of drives")
     if _is_recording(folder):
         name = Path(os.path.abspath(folder)).name  # noqa: PTH100 - resolve() would name what a link leads to
         itself = Recording(name, folder)
-        if not itself.has_labels:
+        if need_labels and not itself.has_labels:
             raise UserError(f"{folder / 'labels'}: no such folder; a recording has a label for each point there")
         return [itself]
     inside = folder / "sequences" if (folder / "sequences").is_dir() else folder
@@ -76,7 +76,7 @@ def find_recordings(folder: Path) -> list[Recording]:
             f"{folder}: no velodyne/ with labels/ beside it, there or up to {_DEPTH} folders down; "
             "give a SemanticKITTI root, a sequence, or a folder of drives"
         )
-    if not any(recording.has_labels for recording in found):
+    if need_labels and not any(recording.has_labels for recording in found):
         raise UserError(f"{folder}: none of its {len(found)} recordings has labels/, a label for each point")
     return found
 
@@ -88,11 +88,20 @@ def scans_of(recording: Recording) -> list[ScanFiles]:
         UserError: no scans, no labels, a scan without labels or labels without scan.
     """
     name, folder = recording
-    raw = folder / "velodyne_points" / "data"
-    points = _by_name(raw if raw.is_dir() else folder / "velodyne", ".bin", "a recording has its scans there")
+    points = points_of(recording)
     labels = _by_name(folder / "labels", ".label", "every scan must have its labels")
     require_one_per_scan(points, labels, folder / "labels", ".label")
     return [ScanFiles(name, scan, path, labels[scan]) for scan, path in points.items()]
+
+
+def points_of(recording: Recording) -> dict[str, Path]:
+    """The scans of a recording by name (000042), in order, whether they have labels or not.
+
+    Raises:
+        UserError: there are none.
+    """
+    raw = recording.folder / "velodyne_points" / "data"
+    return _by_name(raw if raw.is_dir() else recording.folder / "velodyne", ".bin", "a recording has its scans there")
 
 
 def read_scan(files: ScanFiles, table: LabelTable) -> LabelledScan:
@@ -101,14 +110,22 @@ def read_scan(files: ScanFiles, table: LabelTable) -> LabelledScan:
     Raises:
         UserError: a file is damaged, they do not fit each other, a label is not in the table; with the path.
     """
-    points = pointcloud.read_bin(files.points)
+    points = read_points(files.points)
+    return LabelledScan(points, read_classes(files.labels, table, len(points)))
+
+
+def read_points(path: Path) -> np.ndarray:
+    """The points of a scan, [N, 4] float32, their remission brought to 0..1 as the LiDAR source does.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    points = pointcloud.read_bin(path)
     try:
         scale = pointcloud.remission_scale(points[:, 3])
     except ValueError as error:
-        raise DamagedFileError(f"{files.points}: {error}") from error
-    if scale != 1.0:
-        points = points * np.array([1, 1, 1, scale], np.float32)
-    return LabelledScan(points, read_classes(files.labels, table, len(points)))
+        raise DamagedFileError(f"{path}: {error}") from error
+    return points if scale == 1.0 else points * np.array([1, 1, 1, scale], np.float32)
 
 
 def read_classes(path: Path, table: LabelTable, point_count: int | None = None) -> np.ndarray:

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from errors import UserError
 
 MANIFEST_NAME = "model.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class Tensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,29 +86,84 @@ class SensorProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the weights come from. ``tools``: name → version of what exported them."""
+    """Where the weights come from. ``tools``: name → version of what exported them; ``request``: what was asked for."""
 
     trained_on: str
     weights_sha256: str
     tools: dict[str, str] = {}
+    request: dict[str, str] = {}
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of an export, and how far what it made is from the network.
+
+    Attributes:
+        name: of the step: ``onnx``, ``openvino bf16``.
+        backend, precision: what was run, as :func:`inference.auto.open_session` calls them.
+        passed: whether ``bound`` was kept; None: it could not be run where it was exported, ``note`` says why.
+        bound: what had to be kept, in words: ``relative_max <= 0.0001``.
+        measures: what was measured, by name.
+        first_difference: where it was not kept, the first layer whose values are too far from the network's.
+    """
+
+    name: str
+    backend: str
+    precision: str
+    passed: bool | None
+    bound: str = ""
+    measures: dict[str, float] = {}
+    first_difference: str | None = None
+    note: str | None = None
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far the exported graph is from the network, per stage (``torch → onnxruntime``), by named measure."""
+    """How far an exported model is from its network, step by step. ``inputs``: on how many of which kind."""
 
-    passed: bool
-    stages: dict[str, dict[str, float]] = {}
+    inputs: dict[str, int]
+    stages: tuple[Stage, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no stage failed; those that could not be run did not."""
+        return all(stage.passed is not False for stage in self.stages)
+
+    def of(self, backend: str, precision: str) -> Stage | None:
+        """What was measured of this backend and precision: the first stage that failed, else the last one."""
+        stages = [stage for stage in self.stages if (stage.backend, stage.precision) == (backend, precision)]
+        return next((stage for stage in stages if stage.passed is False), stages[-1] if stages else None)
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was made of the graph for one backend: files beside it.
+
+    ``files``: name → sha256, the one to open first. ``built_for``: what an engine is tied to: library, version, GPU.
+    """
+
+    backend: str
+    precision: str
+    files: dict[str, str]
+    built_for: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        if not self.files or any(Path(name).name != name for name in self.files):
+            raise ValueError(f"artifact {self.backend} {self.precision}: its files are names in the model's own folder")
+
+    @property
+    def entry(self) -> str:
+        """The file to open."""
+        return next(iter(self.files))
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What ``model.json`` holds. What a family has no use for (a sensor, say) is null.
 
-    ``precision`` is that of the graph as it is stored (``fp32``, ``fp16 weights``); how it is computed is chosen when a
-    session is opened. ``graph_sha256`` is filled in by :func:`write_manifest`. The graph is one file that holds its
-    weights, so that the sha256 covers them.
+    ``model`` is its name in ``run.py export``. ``precision`` is that of the graph as it is stored (``fp32``, ``fp16
+    weights``); how it is computed is chosen when a session is opened. ``graph_sha256`` is filled in by
+    :func:`write_manifest`. The graph is one file that holds its weights, so that the sha256 covers them.
     """
 
     family: str
+    model: str = ""
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     precision: str
@@ -116,6 +172,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     labels: Labels | None = None
     sensor: SensorProfile | None = None
     parity: Parity | None = None
+    artifacts: tuple[Artifact, ...] = ()
     graph: str = "model.onnx"
     graph_sha256: str = ""
     format_version: int = FORMAT_VERSION
@@ -123,6 +180,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         if not self.inputs or not self.outputs:
             raise ValueError("a model has at least one input and one output")
+        if len({(a.backend, a.precision, str(a.built_for)) for a in self.artifacts}) != len(self.artifacts):
+            raise ValueError("two artifacts are for the same backend and precision")
         if Path(self.graph).name != self.graph:
             raise ValueError(f"graph {self.graph!r} must be the name of a file in the model's own folder")
 
@@ -130,12 +189,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The output called ``name``, or None."""
         return next((tensor for tensor in self.outputs if tensor.name == name), None)
 
+    def artifact(self, backend: str, precision: str) -> Artifact | None:
+        """What was made for this backend and precision, or None."""
+        return next((a for a in self.artifacts if (a.backend, a.precision) == (backend, precision)), None)
 
-def load_manifest(folder: str | Path) -> Manifest:
-    """Read and check ``folder/model.json``, and check the graph beside it against its sha256.
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """Read ``folder/model.json``, without a look at the files that it describes.
 
     Raises:
-        UserError: no such folder or file, not JSON, not a manifest, or the graph is not the one described.
+        UserError: no such folder or file, not JSON, or not a manifest.
     """
     folder = Path(folder)
     path = folder / MANIFEST_NAME
@@ -151,18 +214,33 @@ def load_manifest(folder: str | Path) -> Manifest:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); make it readable or export the model again"
         ) from error
-    manifest = _decode(path, text)
-    graph = folder / manifest.graph
-    try:
-        found = _sha256(graph)
-    except OSError as error:
-        raise UserError(f"{graph}: cannot be read ({error.strerror}); export the model again") from error
-    if found != manifest.graph_sha256:
-        raise UserError(
-            f"{graph}: is not the graph {MANIFEST_NAME} describes (sha256 {found[:12]}…, expected "
-            f"{manifest.graph_sha256[:12] or 'none'}…); copy the whole folder again or export the model again"
-        )
+    return _decode(path, text)
+
+
+def load_manifest(folder: str | Path) -> Manifest:
+    """:func:`read_manifest`, and check the graph beside it against its sha256.
+
+    Raises:
+        UserError: as there, or the graph is not the one described.
+    """
+    manifest = read_manifest(folder)
+    require_unchanged(folder, {manifest.graph: manifest.graph_sha256})
     return manifest
+
+
+def require_unchanged(folder: str | Path, files: Mapping[str, str]) -> None:
+    """Raise :class:`UserError` where a file in ``folder`` (name → sha256) is not what its manifest describes."""
+    for name, expected in files.items():
+        path = Path(folder, name)
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}); export the model again") from error
+        if found != expected:
+            raise UserError(
+                f"{path}: is not the file {MANIFEST_NAME} describes (sha256 {found[:12]}…, expected "
+                f"{expected[:12] or 'none'}…); copy the whole folder again or export the model again"
+            )
 
 
 def write_manifest(folder: str | Path, manifest: Manifest) -> Manifest:
@@ -173,7 +251,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> Manifest:
     """
     folder = Path(folder)
     try:
-        manifest = msgspec.structs.replace(manifest, graph_sha256=_sha256(folder / manifest.graph))
+        manifest = msgspec.structs.replace(manifest, graph_sha256=sha256_of(folder / manifest.graph))
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
         _write_atomically(folder / MANIFEST_NAME, text)
     except OSError as error:
@@ -222,7 +300,8 @@ def _field_names(struct: type[msgspec.Struct]) -> set[str]:
     return names
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

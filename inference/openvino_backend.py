@@ -30,6 +30,9 @@ def import_openvino() -> ModuleType:
 class OpenVinoEngine:
     """A graph compiled by OpenVINO for the CPU: one stream, latency first, threads not pinned to cores.
 
+    ``graph``: ``.onnx``, or OpenVINO's own ``.xml``. ``precision``: int8 is what the graph says (Q/DQ), the rest of it
+    in fp32; bf16 and fp32 are what the graph is computed in, whatever its weights are stored as.
+
     Raises:
         UserError: the graph cannot be loaded or compiled.
     """
@@ -45,8 +48,8 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         }
         try:
-            # The ONNX reader by name: Core.read_model tries a file that is not ONNX as every other format it knows.
-            reader = openvino.frontend.FrontEndManager().load_by_framework("onnx")
+            # The reader by name: Core.read_model tries a file that it cannot read as every other format it knows.
+            reader = openvino.frontend.FrontEndManager().load_by_framework("ir" if graph.suffix == ".xml" else "onnx")
             self._compiled: Any = openvino.Core().compile_model(
                 reader.convert(reader.load(str(graph))), "CPU", settings
             )
@@ -54,7 +57,8 @@ class OpenVinoEngine:
             raise UserError(f"{graph}: OpenVINO cannot load it ({_one_line(error)}); export the model again") from error
         self.provider: str = ", ".join(self._compiled.get_property("EXECUTION_DEVICES"))
         in_use = self._compiled.get_property("INFERENCE_PRECISION_HINT")
-        self.precision: Precision = "bf16" if in_use == openvino.Type.bf16 else "fp32"
+        in_words: Precision = "bf16" if in_use == openvino.Type.bf16 else "fp32"
+        self.precision: Precision = "int8" if precision == "int8" else in_words
         self.inputs = tuple(_tensor(port, manifest.inputs) for port in self._compiled.inputs)
         self.outputs = tuple(_tensor(port, manifest.outputs) for port in self._compiled.outputs)
         self._request: Any = self._compiled.create_infer_request()

@@ -38,7 +38,7 @@ def import_onnxruntime() -> ModuleType:
 
 
 class OrtEngine:
-    """An ONNX Runtime session in the graph's own precision. Threads do not spin.
+    """An ONNX Runtime session in the graph's own precision, which is ``precision``. Threads do not spin.
 
     ``provider`` is asked for; where it cannot be had ONNX Runtime takes the CPU, and :attr:`provider` says so.
 
@@ -46,7 +46,7 @@ class OrtEngine:
         UserError: the graph cannot be loaded.
     """
 
-    def __init__(self, graph: Path, provider: str, threads: int) -> None:
+    def __init__(self, graph: Path, provider: str, precision: Precision, threads: int) -> None:
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -64,7 +64,7 @@ class OrtEngine:
                 f"{graph}: ONNX Runtime cannot load it ({_one_line(error)}); export the model again"
             ) from error
         self.provider: str = self._session.get_providers()[0]
-        self.precision: Precision = "fp32"
+        self.precision: Precision = precision
         self.inputs = tuple(_tensor(graph, node) for node in self._session.get_inputs())
         self.outputs = tuple(_tensor(graph, node) for node in self._session.get_outputs())
         self._binding: Any = self._session.io_binding()

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from errors import UserError
-from inference.auto import bf16_instructions, open_session, package_folder
-from inference.manifest import Manifest, Parity, Provenance, Tensor, write_manifest
+from inference.auto import bf16_instructions, open_engine, package_folder
+from inference.manifest import Manifest, Provenance, Tensor, write_manifest
 from inference.openvino_backend import import_openvino
 from inference.ort import import_onnxruntime
 
@@ -69,7 +69,7 @@ def _try_tiny_model(name: str) -> str:
     """What is wrong with a backend; empty: nothing."""
     with tempfile.TemporaryDirectory(prefix="rangecast-") as folder:
         Path(folder, "model.onnx").write_bytes(_DOUBLER)
-        write_manifest(
+        manifest = write_manifest(
             folder,
             Manifest(
                 family="doubler",
@@ -77,9 +77,11 @@ def _try_tiny_model(name: str) -> str:
                 outputs=(Tensor(name="y", dtype="float32", shape=(4,)),),
                 precision="fp32",
                 provenance=Provenance(trained_on="", weights_sha256=""),
-                parity=Parity(passed=True),
             ),
         )
-        with open_session(folder, backend=name) as session:
-            y = session.infer({"x": np.arange(4, dtype=np.float32)})["y"]
+        engine = open_engine(Path(folder), manifest, name, "auto", threads=1)
+        try:
+            y = engine.run([np.arange(4, dtype=np.float32)])[0]
             return "" if y.tolist() == [0, 2, 4, 6] else f"gave {y.tolist()} for 2 * [0, 1, 2, 3]"
+        finally:
+            engine.close()

@@ -11,7 +11,7 @@ import numpy as np
 
 from inference.manifest import Manifest, Tensor
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 class Engine(Protocol):
@@ -45,7 +45,7 @@ class Session:
         choice: the backend, and why it was chosen.
         backend: ``choice.backend``.
         provider: the device or execution provider truly in use.
-        precision: what the graph is computed in: ``fp32`` or ``bf16``.
+        precision: what the graph is computed in.
         threads: how many threads compute.
         inputs, outputs: the graph's own; sizes that may vary are names or None.
     """

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.squeezesegv3 import export
+from export.cache import StepCache
+from export.request import Build, ExportRequest
+from export.steps import Export
 from inference.auto import bf16_instructions, open_session
 from inference.manifest import Manifest, Provenance, write_manifest
 from inference.manifest import Tensor as TensorDescription
@@ -31,7 +33,11 @@ _TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 def export_ours(path: Path, height: int, width: int, folder: Path) -> Path:
     """Export the checkpoint at ``path`` to ``folder`` as it ships; returns ``folder``."""
-    export(path, folder, height=height, width=width, trained_on=load_checkpoint(path).trained_on)
+    layers = load_checkpoint(path).layers
+    request = ExportRequest(
+        model=f"squeezesegv3-{layers}", weights=path, builds=(Build("onnx", "fp32"),), height=height, width=width
+    )
+    Export(request, folder, StepCache()).run()
     return folder
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from errors import UserError
 from formats.labelled_scans import LabelledScan, ScanFiles, read_classes
 from formats.labels import LabelTable
+from models.range_view.labels import label_image
 from models.range_view.normalize import normalize
 from models.range_view.projection import Projection, project
 from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
@@ -117,17 +118,6 @@ def _rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
         @ np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
         @ np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
     )
-
-
-def label_image(projection: Projection, labels: np.ndarray) -> np.ndarray:
-    """The label of the point that is in each pixel: [H, W] uint8, 0 where there is none."""
-    image_range = projection.image[0]
-    image = np.zeros(image_range.size, np.uint8)
-    # The last point written stays: from the last to the first, so that of two at one range the earlier one does.
-    shown = np.flatnonzero(projection.point_pixel >= 0)[::-1]
-    shown = shown[projection.point_range[shown] == image_range.reshape(-1)[projection.point_pixel[shown]]]
-    image[projection.point_pixel[shown]] = labels[shown]
-    return image.reshape(image_range.shape)
 
 
 def training_sample(

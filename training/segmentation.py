@@ -17,7 +17,7 @@ from errors import UserError
 from evaluation.segmentation.protocol import confusion, scores
 from formats.labelled_scans import find_recordings, read_scan, scans_of
 from formats.labels import load_label_table
-from models.range_view.labels import point_labels
+from models.range_view.labels import label_image, point_labels
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.squeezesegv3.inference import inference_form
 from models.squeezesegv3.network import SqueezeSegV3
@@ -29,7 +29,6 @@ from training.scans import (
     ClassTraits,
     class_frequencies,
     evaluation_sample,
-    label_image,
     training_sample,
 )
 from training.task import Score

@@ -1,4 +1,4 @@
-"""From what a network gives to a class per point. All who label scans do it by these: the node, evaluation, training.
+"""From what a network gives to a class per point, and back. All who label scans do it by these.
 
 Numba is imported by the vote alone, so a process that does not vote need not wait for it.
 """
@@ -6,8 +6,12 @@ Numba is imported by the vote alone, so a process that does not vote need not wa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from models.range_view.projection import Projection
 
 
 def pixel_labels(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -50,3 +54,14 @@ def point_labels(
         cutoff_m=cutoff_m,
         classes=classes,
     )
+
+
+def label_image(projection: Projection, labels: np.ndarray) -> np.ndarray:
+    """The label of the point that is in each pixel: [H, W] uint8, 0 where there is none."""
+    image_range = projection.image[0]
+    image = np.zeros(image_range.size, np.uint8)
+    # The last point written stays: from the last to the first, so that of two at one range the earlier one does.
+    shown = np.flatnonzero(projection.point_pixel >= 0)[::-1]
+    shown = shown[projection.point_range[shown] == image_range.reshape(-1)[projection.point_pixel[shown]]]
+    image[projection.point_pixel[shown]] = labels[shown]
+    return image.reshape(image_range.shape)

@@ -7,6 +7,7 @@ import pytest
 from errors import UserError
 from formats.labelled_scans import LabelledScan, Recording, scans_of
 from formats.labels import load_label_table, write_labels
+from models.range_view.labels import label_image
 from models.range_view.projection import project
 from training.scans import (
     Augmentation,
@@ -14,7 +15,6 @@ from training.scans import (
     augment,
     class_frequencies,
     evaluation_sample,
-    label_image,
     training_sample,
 )
 

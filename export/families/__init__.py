@@ -1,0 +1,111 @@
+"""What can be exported: one entry a model. A new family joins by a file here and its line in :data:`MODELS`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from errors import UserError
+from inference.manifest import Manifest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from export.to_onnx_options import Batch
+    from export.weights import Storage
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Request(NamedTuple):
+    """What graph is wanted. None: as the checkpoint was trained."""
+
+    weights: Path | None
+    """A checkpoint; None: random weights, which compute nothing, but as fast."""
+    height: int | None
+    width: int | None
+    batch: Batch
+    outputs: str
+    storage: Storage
+    opset: int
+    trained_on: str | None
+
+
+class Sample(NamedTuple):
+    """An input of the graph, and what is true of it where that is known."""
+
+    name: str
+    kind: str
+    """``scans``, ``frames``: real ones; ``made up``: a plausible one; ``adversarial``."""
+    inputs: Arrays
+    truth: Any = None
+
+
+class Network(NamedTuple):
+    """A network to export."""
+
+    exact: nn.Module
+    """In float32, its inputs by position, giving a tuple of outputs."""
+    stored: nn.Module
+    """The same with its weights rounded as the file stores them."""
+    manifest: Manifest
+    """What is known of the graph before it is made: no sha256, no parity, no artifacts."""
+
+
+class Family(Protocol):
+    """What export asks of a model."""
+
+    name: str
+    shipped: Path | None
+    """The folder of the exported model that the project ships, where it ships one."""
+
+    def load(self, request: Request) -> Network:
+        """Imports torch. Raises UserError: weights of another model, or a size the network cannot take."""
+        ...
+
+    def made_up(self, manifest: Manifest) -> list[Sample]:
+        """Inputs that need no data: the first is plausible and the one that layers are compared on; then adversarial
+        ones: nothing, next to nothing, too much."""
+        ...
+
+    def real(self, manifest: Manifest, data: Path, count: int) -> list[Sample]:
+        """``count`` inputs, evenly spread over a folder of recordings. Raises UserError: there are none."""
+        ...
+
+    def measure(
+        self, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
+    ) -> dict[str, float]:
+        """The task's own measures of graph outputs, beside those of the network: ``same_label``, ``miou_change``."""
+        ...
+
+
+def _squeezesegv3(layers: int) -> Callable[[], Family]:
+    def load() -> Family:
+        from export.families.squeezesegv3 import SqueezeSegV3Family
+
+        return SqueezeSegV3Family(layers)
+
+    return load
+
+
+MODELS: dict[str, Callable[[], Family]] = {
+    "squeezesegv3-21": _squeezesegv3(21),
+    "squeezesegv3-53": _squeezesegv3(53),
+}
+
+
+def find(name: str) -> Family:
+    """The model of that name.
+
+    Raises:
+        UserError: there is none; with the nearest name.
+    """
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(MODELS)}"
+        raise UserError(f"export: no model is called {name!r}; {hint}")
+    return MODELS[name]()

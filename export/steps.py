@@ -1,0 +1,307 @@
+"""An export, step by step: graph, precision, OpenVINO, engines, parity, folder. Each step is done once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from errors import UserError
+from export import folder as folders
+from export.cache import Result, StepCache, code_sha256, versions
+from export.families import Family, Sample, find
+from export.families import Request as GraphRequest
+from export.layers import FILE as LAYERS
+from export.request import Build, ExportRequest
+from inference.manifest import Artifact, Manifest, Parity, load_manifest, sha256_of
+
+GRAPH = "model.onnx"
+BASE = "base.json"
+PARITY = "parity.json"
+TOOLS = ("torch", "onnx", "onnxscript", "onnxslim", "onnxruntime", "openvino")
+SAMPLES_TO_CALIBRATE = 16
+_GRAPH_CODE = ("export/to_onnx.py", "export/layers.py", "export/weights.py")
+_PARITY_CODE = ("export/prove.py", "export/parity.py", "export/watch.py", "export/layers.py")
+_HALVES = ("fp16", "bf16")
+
+
+class Done(NamedTuple):
+    """One step of an export, for those who watch it. ``files``: what it added to the folder."""
+
+    name: str
+    result: Result
+    size_bytes: int
+    failed: str | None = None
+
+
+class Export:
+    """One export. :meth:`run` does it; it can be asked twice, and does nothing the second time.
+
+    Args:
+        request: what to make.
+        out: the folder to leave.
+        cache: of earlier steps.
+        watch: called before each step with its name; gives a function to call with what became of it.
+        on_progress: told of the progress within a step, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        request: ExportRequest,
+        out: Path,
+        cache: StepCache,
+        *,
+        watch: Callable[[str], Callable[[Done], None]] = lambda _: lambda _: None,
+        on_progress: Callable[[str, float], None] = lambda _, __: None,
+    ) -> None:
+        self.request, self.out = request, out
+        self._cache, self._watch, self._on_progress = cache, watch, on_progress
+        self._family: Family = find(request.model)
+
+    def run(self) -> Manifest:
+        """Make what was asked for, prove it, and leave it in the folder.
+
+        Raises:
+            UserError: anything of it that cannot be had. The folder is then what it was.
+        """
+        with folders.staging(self.out) as staged:
+            graph = self._step("graph", self._graph_key(), self._make_graph)
+            base = msgspec.json.decode((graph / BASE).read_bytes(), type=Manifest)
+            folders.share(graph / GRAPH, staged, GRAPH)
+            if (graph / LAYERS).exists():
+                folders.share(graph / LAYERS, staged, LAYERS)
+            artifacts = tuple(
+                artifact for build in self.request.builds for artifact in self._build(build, graph, base, staged)
+            )
+            manifest = msgspec.structs.replace(
+                base, graph=GRAPH, graph_sha256=sha256_of(staged / GRAPH), artifacts=_once(artifacts)
+            )
+            parity = self._parity(graph, staged, manifest)
+            tools = versions(TOOLS) | {a.built_for["library"]: a.built_for["version"] for a in artifacts if a.built_for}
+            manifest = msgspec.structs.replace(
+                manifest,
+                parity=parity,
+                provenance=msgspec.structs.replace(base.provenance, tools=tools, request=request_key(self.request)),
+            )
+            return folders.place(staged, self.out, manifest)
+
+    def _step(self, name: str, key: Mapping[str, str], make: Callable[[Path], None]) -> Path:
+        tell = self._watch(name)
+        result = self._cache.step(name.replace(" ", "-"), key, make)
+        size = sum(file.stat().st_size for file in result.folder.iterdir())
+        tell(Done(name, result, size))
+        return result.folder
+
+    def _graph_key(self) -> dict[str, str]:
+        request = self.request
+        packages = versions(("torch", "onnx", "onnxscript", "onnxslim"))
+        return {
+            "model": request.model,
+            "weights": _identity(request.weights),
+            "height": str(request.height),
+            "width": str(request.width),
+            "batch": str(request.batch),
+            "opset": str(request.opset),
+            "outputs": request.outputs,
+            "storage": request.storage,
+            "trained_on": str(request.trained_on),
+            "code": code_sha256("export/families", *_GRAPH_CODE, "models"),
+        } | packages
+
+    def _make_graph(self, folder: Path) -> None:
+        if self.request.is_from_folder:
+            assert self.request.weights is not None
+            self._take_graph(self.request.weights, folder)
+            return
+        import onnx
+
+        from export.to_onnx import to_onnx, with_weights
+        from export.weights import store_weights
+
+        request = self._graph_request()
+        network = self._family.load(request)
+        manifest, example = network.manifest, self._family.made_up(network.manifest)[0]
+        names = [output.name for output in manifest.outputs]
+        model, layers = to_onnx(
+            network.stored, manifest.inputs, names, example.inputs, batch=request.batch, opset=request.opset
+        )
+        store_weights(model.graph, request.storage)
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, folder / GRAPH)
+        with_weights(model, layers).write(folder)
+        (folder / BASE).write_bytes(folders.encode(manifest))
+
+    def _take_graph(self, source: Path, folder: Path) -> None:
+        """Of a model that was exported before, what does not depend on the backend."""
+        manifest = load_manifest(source)
+        if manifest.model != self.request.model:
+            raise UserError(f"--weights {source}: is {manifest.model or manifest.family}, not {self.request.model}")
+        folders.share(source / manifest.graph, folder, GRAPH)
+        if (source / LAYERS).exists():
+            folders.share(source / LAYERS, folder, LAYERS)
+        (folder / BASE).write_bytes(folders.encode(msgspec.structs.replace(manifest, artifacts=())))
+
+    def _graph_request(self) -> GraphRequest:
+        r = self.request
+        return GraphRequest(r.weights, r.height, r.width, r.batch, r.outputs, r.storage, r.opset, r.trained_on)
+
+    def _build(self, build: Build, graph: Path, base: Manifest, staged: Path) -> Iterator[Artifact]:
+        """Make one target in one precision; what is new in the folder."""
+        lowered = graph / GRAPH
+        if build.precision == "int8" or (build.precision in _HALVES and build.target != "openvino"):
+            lowered = self._lower(build.precision, graph / GRAPH, base) / GRAPH
+        if build.target == "onnx":
+            if build.precision != "fp32":
+                name = f"model.{build.precision}.onnx"
+                folders.share(lowered, staged, name)
+                yield Artifact(backend="onnxruntime", precision=build.precision, files={name: sha256_of(staged / name)})
+        elif build.target == "openvino":
+            yield self._openvino(build, lowered, staged)
+        else:
+            yield self._engine(build, lowered, base, staged)
+
+    def _lower(self, precision: str, graph: Path, base: Manifest) -> Path:
+        key = {
+            "graph": sha256_of(graph),
+            "precision": precision,
+            "calibration": _identity(self.request.calibration) if precision == "int8" else "none",
+            "code": code_sha256("export/precision"),
+        } | versions(("onnx", "onnxruntime"))
+
+        def make(folder: Path) -> None:
+            import onnx
+
+            from export.precision.lower import lower
+
+            samples: list[Sample] = []
+            if precision == "int8":
+                assert self.request.calibration is not None
+                samples = self._family.real(base, self.request.calibration, SAMPLES_TO_CALIBRATE)
+            calibration = [sample.inputs for sample in samples] or None
+            onnx.save(lower(onnx.load(graph), precision, calibration=calibration), folder / GRAPH)
+
+        return self._step(f"graph {precision}", key, make)
+
+    def _openvino(self, build: Build, graph: Path, staged: Path) -> Artifact:
+        stem = "model.int8" if build.precision == "int8" else "model"
+        key = {"graph": sha256_of(graph), "stem": stem, "code": code_sha256("export/to_openvino.py")}
+
+        def make(folder: Path) -> None:
+            from export.to_openvino import to_openvino
+
+            to_openvino(graph, folder / f"{stem}.xml")
+
+        made = self._step("openvino int8" if stem != "model" else "openvino", key | versions(("openvino",)), make)
+        files = {}
+        for name in (f"{stem}.xml", f"{stem}.bin"):
+            folders.share(made / name, staged, name)
+            files[name] = sha256_of(staged / name)
+        # fp32 and bf16 are computed from the same file: what a session asks for decides.
+        return Artifact(backend="openvino", precision="int8" if stem != "model" else "fp32", files=files)
+
+    def _engine(self, build: Build, graph: Path, base: Manifest, staged: Path) -> Artifact:
+        from export.tensorrt.api import load_api
+        from export.tensorrt.build import build_engine
+        from export.tensorrt.key import engine_key
+
+        target = "tensorrt" if build.target == "tensorrt" else "tensorrt-rtx"
+        api, batch = load_api(target), self.request.batch
+        capabilities = self.request.capabilities if build.target == "tensorrt-rtx" else ()
+        profiles = None
+        if not batch.is_fixed:
+            sizes = (batch.least, batch.usual, batch.most)
+            profiles = {t.name: tuple((size, *t.shape[1:]) for size in sizes) for t in base.inputs}
+        options = {
+            "profiles": profiles,
+            "compute_capabilities": capabilities,
+            "version_compatible": self.request.version_compatible and build.target == "tensorrt",
+        }
+        key = engine_key(graph, api=api, precision=build.precision, **options)
+        stem = f"{build.target}-{build.precision}"
+
+        def make(folder: Path) -> None:
+            timing = None
+            if build.target == "tensorrt":
+                timing = self._cache.folder / "timing" / f"{api.version}-{key['gpu']}.cache".replace(" ", "-")
+                timing.parent.mkdir(parents=True, exist_ok=True)
+            log = folder / f"{stem}.log"
+            try:
+                build_engine(
+                    graph, folder / f"{stem}.engine", api=api, log=log, timing_cache=timing,
+                    on_progress=self._on_progress, **options,
+                )  # fmt: skip
+            except UserError as error:
+                kept = self.out.parent / f"{self.out.name}-{stem}.log"
+                shutil.copyfile(log, kept)
+                raise UserError(str(error).replace(str(log), str(kept))) from error
+
+        made = self._step(str(build), key, make)
+        files = {}
+        for name in (f"{stem}.engine", f"{stem}.log"):
+            folders.share(made / name, staged, name)
+            files[name] = sha256_of(staged / name)
+        return Artifact(backend=build.target, precision=build.precision, files=files, built_for=key)
+
+    def _parity(self, graph: Path, staged: Path, manifest: Manifest) -> Parity:
+        key = {
+            "graph": self._graph_key()["weights"] + manifest.graph_sha256,
+            "artifacts": hashlib.sha256(msgspec.json.encode(manifest.artifacts)).hexdigest(),
+            "builds": ", ".join(map(str, self.request.builds)),
+            "data": _identity(self.request.data),
+            "samples": str(self.request.samples),
+            "machine": machine_key(),
+            "code": code_sha256("export/families", *_PARITY_CODE, "inference", "models"),
+        } | versions(("onnxruntime", "openvino", "numpy"))
+
+        def make(folder: Path) -> None:
+            from export.prove import prove
+
+            request = None if self.request.is_from_folder else self._graph_request()
+            parity = prove(
+                staged, manifest, self._family, self.request.builds, request,
+                data=self.request.data, count=self.request.samples, on_progress=self._on_progress,
+            )  # fmt: skip
+            (folder / PARITY).write_bytes(msgspec.json.encode(parity) + b"\n")
+
+        return msgspec.json.decode((self._step("parity", key, make) / PARITY).read_bytes(), type=Parity)
+
+
+def request_key(request: ExportRequest) -> dict[str, str]:
+    """What was asked for, as the manifest keeps it: files by what they hold, not by where they are."""
+    values = {name: str(getattr(request, name)) for name in request.__struct_fields__}
+    values["builds"] = ", ".join(map(str, request.builds))
+    values["capabilities"] = ", ".join(request.capabilities)
+    for name in ("weights", "data", "calibration"):
+        values[name] = _identity(getattr(request, name))
+    return values
+
+
+def machine_key() -> str:
+    """The processor's instructions and the GPU: what results may depend on."""
+    from inference.auto import bf16_instructions
+    from inference.cuda import first_gpu
+
+    return f"{bf16_instructions()}, {first_gpu()}"
+
+
+def _once(artifacts: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+    """OpenVINO's fp32 and bf16 are one file."""
+    return tuple({(a.backend, a.precision): a for a in artifacts}.values())
+
+
+def _identity(path: Path | None) -> str:
+    """What a file or folder holds: of a file its sha256; of a folder names, sizes and times of what is in it."""
+    if path is None:
+        return "none"
+    if path.is_file():
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            found = file.stat()
+            digest.update(f"{file.relative_to(path)} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

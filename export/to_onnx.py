@@ -1,0 +1,100 @@
+"""A torch module becomes an ONNX graph, with the fingerprint of every layer on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import onnx
+import onnxslim
+import torch
+from torch import Tensor, fx, nn
+
+from export.layers import Fingerprint, Layers, fingerprint
+from export.to_onnx_options import DEFAULT_OPSET, ONE, Batch
+from inference.manifest import Tensor as TensorDescription
+
+
+def to_onnx(
+    network: nn.Module,
+    inputs: Sequence[TensorDescription],
+    outputs: Sequence[str],
+    example: Mapping[str, np.ndarray],
+    *,
+    batch: Batch = ONE,
+    opset: int = DEFAULT_OPSET,
+) -> tuple[onnx.ModelProto, list[Fingerprint]]:
+    """The graph of ``network``, simplified and checked, and what each of its layers makes of ``example``.
+
+    Args:
+        network: takes its inputs by position and gives a tuple of outputs; eval mode.
+        inputs: names, dtypes and shapes; the first size is the batch.
+        outputs: names.
+        example: an array for each input, of batch size 1.
+
+    The graph's layers keep the names of the exporter's (``conv2d_12``), and so do the fingerprints. Layers that
+    simplification merges have none.
+    """
+    usual = 2 if not batch.is_fixed and batch.usual == 1 else batch.usual  # an example of 1 would fix the size
+    shown = {t.name: torch.from_numpy(np.repeat(example[t.name], usual, axis=0)) for t in inputs}
+    dynamic = None
+    if not batch.is_fixed:
+        axis = torch.export.Dim("batch", min=batch.least, max=batch.most)
+        dynamic = tuple({0: axis} for _ in inputs)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's exporter, of torch's own functions
+        program = torch.onnx.export(
+            network.eval(),
+            tuple(shown.values()),
+            input_names=list(shown),
+            output_names=list(outputs),
+            opset_version=opset,
+            dynamic_shapes=dynamic,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = onnxslim.slim(program.model_proto)
+    for node in model.graph.node:  # the exporter's traces: paths of this machine, and most of the graph's size
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model, full_check=True)
+    kept = {name for node in model.graph.node for name in node.output}
+    exported = program.exported_program
+    seen = _layers(exported.module(), [torch.from_numpy(example[t.name]) for t in inputs])
+    return model, [fingerprint(name, of, values.numpy()) for name, of, values in seen if name in kept]
+
+
+def with_weights(model: onnx.ModelProto, fingerprints: Sequence[Fingerprint]) -> Layers:
+    """The fingerprints, and the sha256 of each weight of the graph as it is."""
+    weights = {
+        w.name: hashlib.sha256(onnx.numpy_helper.to_array(w).tobytes()).hexdigest() for w in model.graph.initializer
+    }
+    return Layers(tuple(fingerprints), weights)
+
+
+def _layers(module: fx.GraphModule, inputs: Sequence[Tensor]) -> Iterator[tuple[str, str, Tensor]]:
+    """Name, module of the network, and values of each floating-point layer, in order."""
+    found: list[tuple[str, str, Tensor]] = []
+
+    class Watching(fx.Interpreter):
+        def run_node(self, node: fx.Node) -> object:
+            value = super().run_node(node)
+            if node.op == "call_function" and isinstance(value, Tensor) and value.is_floating_point():
+                found.append((node.name, _module_of(node), value))
+            return value
+
+    with torch.no_grad():
+        interpreter = Watching(module)
+        interpreter.run(*inputs)
+    yield from found
+
+
+def _module_of(node: fx.Node) -> str:
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()]
+    return str(paths[-1]).removeprefix("L['self'].").removeprefix("network.") if paths else ""
