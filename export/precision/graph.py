@@ -16,6 +16,10 @@ WEIGHTED = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 """Operators that sum products: nearly all of a network's arithmetic."""
 
 
+_NOT_FOLDED = ("DequantizeLinear", "Random", "Bernoulli")
+"""Operators that constants must reach: what quantised weights mean, and chance."""
+
+
 class Value(NamedTuple):
     """A tensor of a graph: element type as in :class:`onnx.TensorProto`, sizes (None: not known)."""
 
@@ -55,7 +59,7 @@ def _fold_constants(graph: onnx.GraphProto, opsets: list[onnx.OperatorSetIdProto
     kept = []
     for node in graph.node:
         constant = all(name in stored for name in node.input if name)
-        if not constant or results.intersection(node.output) or node.op_type.startswith(("Random", "Bernoulli")):
+        if not constant or results.intersection(node.output) or node.op_type.startswith(_NOT_FOLDED):
             kept.append(node)
             continue
         inputs = {name: numpy_helper.to_array(stored[name]) for name in node.input if name}

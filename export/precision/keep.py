@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
@@ -66,7 +66,7 @@ def kept_nodes(graph: onnx.GraphProto, keep: KeepFp32, precision: Half) -> set[s
         UserError: a pattern of ``keep.names`` matches nothing.
     """
     kept = {node.name for node in graph.node if node.op_type in keep.operators}
-    kept |= named(graph, keep) | _preparation(graph.node)
+    kept |= named(graph, keep) | _preparation(graph)
     if precision == "bf16":
         kept |= _conclusion(graph.node) | {node.name for node in graph.node if node.op_type in NO_BF16}
     return kept | _between(graph, kept)
@@ -89,22 +89,25 @@ def named(graph: onnx.GraphProto, keep: KeepFp32) -> set[str]:
     return kept
 
 
-def first_and_last(nodes: Sequence[onnx.NodeProto]) -> set[str]:
+def first_and_last(graph: onnx.GraphProto) -> set[str]:
     """Names of the nodes up to the first weighted operators on each path, and of those from the last ones on."""
-    preparation = _preparation(nodes)
-    computed = {name for node in nodes if node.name not in preparation for name in node.output}
-    first = {node.name for node in nodes if node.op_type in WEIGHTED and not computed.intersection(node.input)}
-    return preparation | first | _conclusion(nodes)
+    preparation = _preparation(graph)
+    raw = {value.name for value in graph.input}
+    raw |= {name for node in graph.node if node.name in preparation for name in node.output}
+    first = {node.name for node in graph.node if node.op_type in WEIGHTED and node.input[0] in raw}
+    return preparation | first | _conclusion(graph.node)
 
 
-def _preparation(nodes: Iterable[onnx.NodeProto]) -> set[str]:
-    """Nodes that no result of a weighted operator has reached."""
+def _preparation(graph: onnx.GraphProto) -> set[str]:
+    """Nodes that compute from the graph's inputs and that no result of a weighted operator has reached."""
+    raw = {value.name for value in graph.input}
     computed: set[str] = set()
     names = set()
-    for node in nodes:
+    for node in graph.node:
         if node.op_type in WEIGHTED or computed.intersection(node.input):
             computed.update(node.output)
-        else:
+        elif raw.intersection(node.input):
+            raw.update(node.output)
             names.add(node.name)
     return names
 

@@ -26,6 +26,8 @@ def lower(
 ) -> onnx.ModelProto:
     """``model`` (float32; left as it is) computed in ``precision``; its inputs and outputs keep names and dtypes.
 
+    A graph lowered to int8 may be lowered to fp16 then: what is not int8 is thereby no longer float32, as suits a GPU.
+
     Args:
         calibration: for int8 only: real inputs, name → array as the graph takes it. A few dozen do; all are held.
 
