@@ -208,14 +208,16 @@ class TensorRtEngine:
         cuda = self._cuda
         mode = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         call(cuda.cudaStreamBeginCapture, self._stream, mode)
-        try:
-            self._enqueue()
-        finally:
-            graph = call(cuda.cudaStreamEndCapture, self._stream)
-        try:
+        with ExitStack() as held:
+            try:
+                self._enqueue()
+            finally:  # without raising: what cannot be captured has said why
+                ended, graph = cuda.cudaStreamEndCapture(self._stream)
+                if int(ended) == 0:
+                    held.callback(_free, cuda.cudaGraphDestroy, graph)
+            if int(ended) != 0:
+                raise CudaError(f"cudaStreamEndCapture: {ended.name}")
             return call(cuda.cudaGraphInstantiate, graph, 0)
-        finally:
-            call(cuda.cudaGraphDestroy, graph)
 
     def _drop_graph(self) -> None:
         if self._graph is not None:

@@ -8,7 +8,7 @@ import pytest
 
 from errors import UserError
 from inference import cuda, tensorrt_backend, tensorrt_library
-from inference.cuda import Gpu
+from inference.cuda import CudaError, Gpu
 from inference.manifest import Artifact, Manifest, Provenance, Tensor
 from inference.session import Choice, Session
 from inference.tensorrt_backend import TensorRtEngine
@@ -145,11 +145,25 @@ def test_close_gives_everything_back_and_results_stay_readable(machine) -> None:
     x = image(2, 3)
     with Session(engine, manifest=None, choice=Choice(backend="tensorrt", reason=""), threads=1) as session:
         result = session.infer({"x": x})["y"]
+        here.cuda.calls.clear()
     assert not here.cuda.held
     np.testing.assert_array_equal(result, 2 * x + 1)
-    waited = max(i for i, name in enumerate(here.cuda.calls) if name == "cudaStreamSynchronize")
-    assert waited < here.cuda.calls.index("cudaFree")  # nothing is freed under a running kernel
+    assert here.cuda.calls[0] == "cudaStreamSynchronize"  # nothing is freed under a running kernel
+    assert "cudaFree" in here.cuda.calls
     engine.close()  # twice is once
+
+
+def test_after_a_capture_that_failed_the_next_run_starts_afresh(machine) -> None:
+    here = machine(shape=(ANY, 3), largest=4)
+    engine = here.open(cuda_graph=True)
+    here.cuda.failing = {"cudaGraphInstantiate": 0}
+    with pytest.raises(CudaError, match="cudaGraphInstantiate"):
+        engine.run([image(2, 3)])
+    here.cuda.failing = {}
+    x = image(4, 3)
+    np.testing.assert_array_equal(engine.run([x])[0], 2 * x + 1)
+    engine.close()
+    assert not here.cuda.held
 
 
 TAKING = (
@@ -174,13 +188,14 @@ def test_a_failure_at_open_is_one_line_and_gives_back_what_was_taken(machine, wh
     ("refuses", "complaint"),
     [
         ("load", r"model\.engine: cannot be loaded by TensorRT 10\.16\.1\.11: .*Serialization \(damaged\)"),
+        ("capture", r"cannot be run by TensorRT 10\.16\.1\.11: .*\(not permitted in capture\)"),
         ("context", r"cannot get the GPU memory it needs by TensorRT 10\.16\.1\.11: out of memory"),
     ],
 )
 def test_what_the_library_refuses_is_one_line_with_its_reason(machine, refuses: str, complaint: str) -> None:
     here = machine(refuses=refuses)
     with pytest.raises(UserError, match=complaint):
-        here.open()
+        here.open(cuda_graph=True)
     assert not here.cuda.held
 
 

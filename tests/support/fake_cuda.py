@@ -58,6 +58,10 @@ class FakeCuda:
         """Put work on the stream, or into the graph that is being captured."""
         (self._queue if self._captured is None else self._captured).append(work)
 
+    @property
+    def is_capturing(self) -> bool:
+        return self._captured is not None
+
     def memory(self, address: int) -> np.ndarray:
         """The bytes of device memory at ``address``, which must be allocated."""
         return self._memory[address]

@@ -42,9 +42,11 @@ class IExecutionContext(Strict):
         self._engine = engine
         self._shapes = {}
         self._addresses = {}
+        self._settled = False  # whether the work that follows a new shape, and cannot be captured, is done
 
     def set_input_shape(self, name, shape):
         self._shapes[name] = tuple(shape)
+        self._settled = False
         return True
 
     def get_tensor_shape(self, name):
@@ -60,6 +62,10 @@ class IExecutionContext(Strict):
         if library._refuses == "run":
             library._say("ERROR", "IExecutionContext::enqueueV3: Error Code 1: Cuda Runtime (an illegal access)")
             return False
+        if library._cuda.is_capturing and (library._refuses == "capture" or not self._settled):
+            library._say("ERROR", "IExecutionContext::enqueueV3: Error Code 1: Cuda Runtime (not permitted in capture)")
+            return False
+        self._settled = True
         shape, addresses, cuda = self._shapes["x"], dict(self._addresses), library._cuda
 
         def work():
@@ -113,9 +119,9 @@ class EngineInspector(Strict):
         return (
             "Layers:\n"
             "Name: stem + relu, LayerType: CaskConvolution, Inputs: [ { Name: x, Dimensions: [1,4,8,8], Format/"
-            "Datatype: Thirty-two wide channel vectorized row major Int8 format }], Outputs: [ { Name: a, Dimensions: [1,4,8,8], "
-            "Format/Datatype: Row major linear FP16 format }], ParameterType: Convolution, Metadata: [ONNX Layer: stem]"
-            "[ONNX Layer: relu]\n"
+            "Datatype: Thirty-two wide channel vectorized row major Int8 format }], Outputs: [ { Name: a, "
+            "Dimensions: [1,4,8,8], Format/Datatype: Row major linear FP16 format }], ParameterType: Convolution, "
+            "Metadata: [ONNX Layer: stem][ONNX Layer: relu]\n"
             "\nBindings:\nx\n"
         )
 
