@@ -46,7 +46,15 @@ def _at_least_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     """A copy of ``model`` in that opset, or a later one if it is in that already."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    return copy if opset_of(model) >= opset else onnx.version_converter.convert_version(copy, opset)
+    if opset_of(model) >= opset:
+        return copy
+    try:
+        return onnx.version_converter.convert_version(copy, opset)
+    except RuntimeError as error:
+        raise UserError(
+            f"opset {opset_of(model)} cannot be brought to {opset}, which this precision needs "
+            f"({' '.join(str(error).split())[:200]}); export with --opset {opset}"
+        ) from error
 
 
 class _HalfGraph:

@@ -52,7 +52,8 @@ def to_int8(model: onnx.ModelProto, calibration: Iterable[Inputs] | None, keep: 
     if not samples:
         raise UserError("int8 needs --calibrate DIR, real inputs from which the ranges of activations are learnt")
     _check_inputs(model.graph, samples)
-    float32 = named(model.graph, keep) | first_and_last(model.graph)
+    float32 = {node.name for node in model.graph.node if node.op_type in keep.operators}
+    float32 |= named(model.graph, keep) | first_and_last(model.graph)
     layers = [layer for layer in quantisable(model.graph) if layer.node not in float32]
     if not layers:
         raise UserError("int8: no operator of the graph can be quantised; take another precision")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
 
 from errors import UserError
-from export.precision.graph import prepared
+from export.precision.graph import opset_of, prepared
 from export.precision.keep import KeepFp32
 from export.precision.lower import lower
 from export.weights import store_weights
@@ -94,6 +94,16 @@ def test_preparation_of_the_input_stays_fp32_and_each_value_is_cast_once(rng: np
     types = dtypes(lowered)
     assert {types[name] for name in ("coarse", "fine", "both")} == {"float32"}
     assert {types[name] for name in ("a", "b", "c", "d", "e", "f", "first_weight")} == {"float16"}
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_a_graph_of_an_old_opset_is_brought_up_to_what_the_precision_needs(
+    precision: str, rng: np.random.Generator
+) -> None:
+    weights = {"w1": normal(rng, 4, 3, 3, 3), "b1": normal(rng, 4), "w2": normal(rng, 2, 4, 1, 1)}
+    lowered = lower(net(TWO_CONVOLUTIONS, weights, opset=11), precision)
+    assert opset_of(lowered) == {"fp16": 13, "bf16": 22}[precision]
+    assert dtypes(lowered)["a"] == {"fp16": "float16", "bf16": "bfloat16"}[precision]
 
 
 def test_bf16_keeps_transposed_convolutions_which_tensorrt_cannot_build(rng: np.random.Generator) -> None:

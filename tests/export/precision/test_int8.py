@@ -112,6 +112,10 @@ def test_what_is_to_stay_fp32_does_so(rng: np.random.Generator) -> None:
     samples = images(rng, 1, 1, 3, 8, 16, name="image")
     lowered = lower(model, "int8", calibration=samples, keep_fp32=KeepFp32(names=("up_*",)))
     assert [node.input[0] for node in lowered.graph.node if node.op_type == "QuantizeLinear"] == ["b"]
+    lowered = lower(
+        model, "int8", calibration=samples, keep_fp32=KeepFp32(operators=frozenset({"ConvTranspose", "Softmax"}))
+    )
+    assert [node.input[0] for node in lowered.graph.node if node.op_type == "QuantizeLinear"] == ["b"]
     with pytest.raises(UserError, match="no operator of the graph can be quantised"):
         lower(model, "int8", calibration=samples, keep_fp32=KeepFp32(names=("up_*", "down_*")))
 
