@@ -60,7 +60,8 @@ class BuildLog:
 
     @property
     def last_error(self) -> str:
-        return self.errors[-1] if self.errors else "it does not say why"
+        """What the library complained of last, in a line of bearable length; the file has the whole."""
+        return self.errors[-1][:200] if self.errors else "it does not say why"
 
     def __enter__(self) -> BuildLog:
         return self
