@@ -42,8 +42,7 @@ def prove(
         count: how many of their scans or frames.
     """
     samples = family.made_up(manifest) + (family.real(manifest, data, count) if data is not None else [])
-    batch = manifest.inputs[0].shape[0]
-    samples = [_batched(sample, batch) for sample in samples]
+    samples = [batched(sample, manifest) for sample in samples]
     stages: list[Stage] = []
     steps = len(builds) + 3
     on_progress("network", 0.0)
@@ -118,16 +117,15 @@ def _torch(network: object, manifest: Manifest) -> Run:
 
 
 def _finder(folder: Path, manifest: Manifest, build: Build, inputs: Arrays, layers: Layers | None) -> FindLayer | None:
-    """Where values inside can be seen: ONNX Runtime and OpenVINO. Layers were fingerprinted with a batch of one."""
+    """Where values inside can be seen: ONNX Runtime and OpenVINO."""
     if layers is None or build.target not in ("onnx", "openvino"):
         return None
     look = watch.in_onnxruntime if build.target == "onnx" else watch.in_openvino
     made = manifest.artifact("onnxruntime", build.precision)
     graph = folder / (made.entry if made is not None and build.target == "onnx" else manifest.graph)
-    one = {name: values[:1] for name, values in inputs.items()}
 
     def find() -> Difference | None:
-        return look(graph, one, layers.fingerprints, build.precision)
+        return look(graph, inputs, layers.fingerprints, build.precision)
 
     return find
 
@@ -139,7 +137,8 @@ def _layers(folder: Path) -> Layers | None:
         return None
 
 
-def _batched(sample: Sample, batch: int | str | None) -> Sample:
+def batched(sample: Sample, manifest: Manifest) -> Sample:
     """The same input as often as the graph wants it."""
+    batch = manifest.inputs[0].shape[0]
     times = batch if isinstance(batch, int) else 1
     return sample._replace(inputs={name: np.repeat(values, times, axis=0) for name, values in sample.inputs.items()})

@@ -33,7 +33,7 @@ def to_onnx(
         network: takes its inputs by position and gives a tuple of outputs; eval mode.
         inputs: names, dtypes and shapes; the first size is the batch.
         outputs: names.
-        example: an array for each input, of batch size 1.
+        example: an array for each input, of batch size 1; repeated where the graph has another.
 
     The graph's layers keep the names of the exporter's (``conv2d_12``), and so do the fingerprints. Layers that
     simplification merges have none.
@@ -65,7 +65,8 @@ def to_onnx(
     onnx.checker.check_model(model, full_check=True)
     kept = {name for node in model.graph.node for name in node.output}
     exported = program.exported_program
-    seen = _layers(exported.module(), [torch.from_numpy(example[t.name]) for t in inputs])
+    times = batch.least if batch.is_fixed else 1
+    seen = _layers(exported.module(), [torch.from_numpy(np.repeat(example[t.name], times, axis=0)) for t in inputs])
     return model, [fingerprint(name, of, values.numpy()) for name, of, values in seen if name in kept]
 
 

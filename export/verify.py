@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from errors import UserError
 from export import watch
-from export.families import find
+from export.families import Arrays, find
 from export.layers import FILE as LAYERS
 from export.layers import Layers
-from export.prove import prove
+from export.prove import batched, prove
 from export.request import Build, Precision, Target
 from inference.manifest import Manifest, Parity, read_manifest, sha256_of
 
@@ -45,7 +44,7 @@ def verify(
     family = find(manifest.model)
     problems = _changed_files(folder, manifest)
     on_progress("layers", 0.1)
-    problems += _wrong_layers(folder, manifest, family.made_up(manifest)[0].inputs)
+    problems += _wrong_layers(folder, manifest, batched(family.made_up(manifest)[0], manifest).inputs)
     if problems:
         return Verdict(manifest, problems, None)
     builds = tuple(
@@ -79,7 +78,7 @@ def _changed_files(folder: Path, manifest: Manifest) -> list[str]:
     return problems
 
 
-def _wrong_layers(folder: Path, manifest: Manifest, inputs: dict[str, np.ndarray]) -> list[str]:
+def _wrong_layers(folder: Path, manifest: Manifest, inputs: Arrays) -> list[str]:
     """Weights that are not those exported, and the first layer that does not compute what the network computed."""
     import onnx
 

@@ -124,11 +124,12 @@ def package_folder(backend: str) -> Path | None:
 
 def _open_best(folder: Path, manifest: Manifest, precision: str, threads: int) -> tuple[Engine, Choice]:
     rejected: list[tuple[str, str]] = []
+    built = {artifact.backend for artifact in manifest.artifacts}
     for name, provider in BACKENDS.items():
+        if name == "onnxruntime:tensorrt" or (name in _PACKAGES and name not in built):
+            continue  # it would build an engine now, for minutes; nothing that it could open
         try:
             _check_built_in(name)
-            if name in _PACKAGES and not any(artifact.backend == name for artifact in manifest.artifacts):
-                raise UserError("no engine was built")
             engine = open_engine(folder, manifest, name, precision, threads)
         except UserError as error:
             rejected.append((name, str(error)))
@@ -215,6 +216,8 @@ def _reason(engine: Engine, name: str, precision: str) -> str:
         return f"precision {precision} was asked for"
     if name in _PACKAGES:
         return "an engine was built for this GPU"
+    if name == "openvino" and engine.precision == "fp32" and bf16_instructions():
+        return "the export found that bf16 costs too much"
     if engine.precision == "bf16":
         return f"the CPU has {bf16_instructions()}; results differ slightly from fp32, precision: fp32 avoids that"
     return "the CPU has no bf16 instructions" if name == "openvino" else "it computes in fp32"

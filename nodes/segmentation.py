@@ -21,7 +21,7 @@ class Segmentation:
     Args:
         model: folder of an exported model, with its ``model.json``. The graph takes the normalised image
             [1, 5, H, W] float32 and gives ``labels`` [1, H, W], or ``logits`` [1, classes, H, W].
-        backend, precision, allow_fallback: see :func:`inference.auto.open_session`.
+        backend, precision, allow_fallback, allow_failed_parity: see :func:`inference.auto.open_session`.
         threads: compute threads; 0: the available cores.
         knn: neighbours that vote on a point's class (:mod:`models.range_view.knn`); 0: each point takes its pixel's.
         knn_search: width and height of the window of pixels searched for neighbours; odd.
@@ -42,6 +42,7 @@ class Segmentation:
         knn_sigma: float = 1.0,
         knn_cutoff_m: float = 1.0,
         allow_fallback: bool = False,
+        allow_failed_parity: bool = False,
     ) -> None:
         self.model = model
         self.backend = backend
@@ -52,6 +53,7 @@ class Segmentation:
         self.knn_sigma = knn_sigma
         self.knn_cutoff_m = knn_cutoff_m
         self.allow_fallback = allow_fallback
+        self.allow_failed_parity = allow_failed_parity
 
     @classmethod
     def check(
@@ -65,6 +67,7 @@ class Segmentation:
         knn_sigma: float = 1.0,
         knn_cutoff_m: float = 1.0,
         allow_fallback: bool = False,
+        allow_failed_parity: bool = False,
     ) -> None:
         """Raise :class:`UserError` where the model folder is damaged or of another kind, or a parameter is wrong."""
         check_request(backend, precision)
@@ -91,6 +94,7 @@ class Segmentation:
             precision=self.precision,
             threads=self.threads or None,
             allow_fallback=self.allow_fallback,
+            allow_failed_parity=self.allow_failed_parity,
         )
         self._normalisation, self._labels, self._sensor = describe(self.model, self._session.manifest)
         height, width = self._sensor.height, self._sensor.width

@@ -233,9 +233,14 @@ def test_a_fall_back_to_the_cpu_is_an_error_unless_allowed(folder: Path, caplog:
     ("request_", "said"),
     [
         ({"backend": "openvno"}, "did you mean 'openvino'"),
-        ({"backend": "torch"}, "choose one of auto, onnxruntime:cuda, openvino, onnxruntime"),
-        ({"precision": "fp16"}, "did you mean 'fp32'|did you mean 'bf16'"),
-        ({"backend": "onnxruntime", "precision": "bf16"}, "computes in fp32"),
+        (
+            {"backend": "torch"},
+            "choose one of auto, tensorrt, tensorrt-rtx, onnxruntime:tensorrt, onnxruntime:cuda, openvino",
+        ),
+        ({"precision": "fp61"}, "did you mean 'fp16'"),
+        ({"backend": "onnxruntime", "precision": "fp16"}, "was not exported for onnxruntime in fp16; run.py export"),
+        ({"backend": "openvino", "precision": "fp16"}, "openvino computes in fp32, bf16, int8, not in fp16"),
+        ({"backend": "onnxruntime", "precision": "bf16"}, "computes in fp32, fp16, int8, not in bf16"),
         ({"threads": 0}, "threads is 0"),
     ],
 )
@@ -277,18 +282,54 @@ def test_a_graph_other_than_described(backend: str, changes: dict[str, object], 
         open_session(folder, backend=backend)
 
 
-def test_parity_never_measured_or_failed_is_warned_of(
-    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_parity_never_measured_is_warned_of(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     open_session(folder).close()
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
     manifest = load_manifest(make_tiny_segmenter(tmp_path))
     write_manifest(tmp_path, msgspec.structs.replace(manifest, parity=None))
     open_session(tmp_path).close()
     assert "parity with the network it was exported from was never measured" in caplog.text
-    write_manifest(tmp_path, msgspec.structs.replace(manifest, parity=type(manifest.parity)(passed=False)))
-    open_session(tmp_path).close()
-    assert "parity failed" in caplog.text
+
+
+def failed(folder: Path, backend: str, precision: str) -> None:
+    """Rewrite the manifest: this backend and precision failed, the others agreed."""
+    manifest = load_manifest(make_tiny_segmenter(folder))
+    assert manifest.parity is not None
+    stages = tuple(
+        msgspec.structs.replace(
+            stage, passed=False, bound="same_label >= 0.995", measures={"same_label": 0.9}, first_difference="conv2d_7"
+        )
+        if (stage.backend, stage.precision) == (backend, precision)
+        else stage
+        for stage in manifest.parity.stages
+    )
+    parity = msgspec.structs.replace(manifest.parity, stages=stages)
+    write_manifest(folder, msgspec.structs.replace(manifest, parity=parity))
+
+
+def test_what_failed_parity_is_refused_unless_told_otherwise(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    failed(tmp_path, "openvino", "fp32")
+    expected = (
+        r"openvino fp32 differs too much from its network \(same_label 0.9, must be same_label >= 0.995, from layer "
+    )
+    with pytest.raises(UserError, match=expected + r"conv2d_7 on\); .* or set allow_failed_parity: true"):
+        open_session(tmp_path, backend="openvino", precision="fp32")
+    open_session(tmp_path, backend="onnxruntime").close()  # it is not the one that failed
+    open_session(tmp_path, backend="openvino", precision="fp32", allow_failed_parity=True).close()
+    assert "allow_failed_parity lets it run: its results may be wrong" in caplog.text
+
+
+def test_a_graph_that_is_wrong_is_refused_for_all_backends(tmp_path: Path) -> None:
+    failed(tmp_path, "onnxruntime", "fp32")
+    for backend in ("openvino", "onnxruntime", "auto"):
+        with pytest.raises(UserError, match="onnxruntime fp32 differs too much"):
+            open_session(tmp_path, backend=backend)
+
+
+def test_auto_does_not_choose_a_precision_that_costs_too_much(tmp_path: Path) -> None:
+    failed(tmp_path, "openvino", "bf16")
+    with open_session(tmp_path, backend="openvino") as session:
+        assert session.precision == "fp32"
 
 
 def test_backends_report() -> None:
