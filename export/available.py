@@ -16,7 +16,7 @@ _NEEDS: dict[Target | Literal["checkpoint"], tuple[str, dict[str, str]]] = {
         "rangecast[rtx]",
         {
             "tensorrt_rtx_bindings": "tensorrt-rtx-cu13-bindings",
-            "onnxruntime_ep_nv_tensorrt_rtx": "onnxruntime-ep-nv-tensorrt-rtx-cu13",
+            "tensorrt_rtx_libs": "tensorrt-rtx-cu13-libs",
             "cuda.bindings": "cuda-bindings",
         },
     ),

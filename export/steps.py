@@ -68,6 +68,7 @@ class Export:
         Raises:
             UserError: anything of it that cannot be had. The folder is then what it was.
         """
+        self._check_engines()
         with folders.staging(self.out) as staged:
             graph = self._step("graph", self._graph_key(), self._make_graph)
             base = msgspec.json.decode((graph / BASE).read_bytes(), type=Manifest)
@@ -88,6 +89,19 @@ class Export:
                 provenance=msgspec.structs.replace(base.provenance, tools=tools, request=request_key(self.request)),
             )
             return folders.place(staged, self.out, manifest)
+
+    def _check_engines(self) -> None:
+        """What a library cannot build is said before anything is made."""
+        from export.tensorrt.api import load_api
+
+        for target in ("tensorrt", "tensorrt-rtx"):
+            if any(build.target == target for build in self.request.builds):
+                load_api(target).check_request(
+                    compute_capabilities=self.request.capabilities if target == "tensorrt-rtx" else (),
+                    version_compatible=self.request.version_compatible and target == "tensorrt",
+                    hardware_compatibility="none",
+                    timing_cache=False,
+                )
 
     def _step(self, name: str, key: Mapping[str, str], make: Callable[[Path], None]) -> Path:
         tell = self._watch(name)
@@ -154,6 +168,8 @@ class Export:
         lowered = graph / GRAPH
         if build.precision == "int8" or (build.precision in _HALVES and build.target != "openvino"):
             lowered = self._lower(build.precision, graph / GRAPH, base) / GRAPH
+        if build.precision == "int8" and build.target.startswith("tensorrt"):
+            lowered = self._lower("fp16", lowered, base) / GRAPH  # what is not int8 would else be computed in fp32
         if build.target == "onnx":
             if build.precision != "fp32":
                 name = f"model.{build.precision}.onnx"
@@ -169,12 +185,13 @@ class Export:
             "graph": sha256_of(graph),
             "precision": precision,
             "calibration": _identity(self.request.calibration) if precision == "int8" else "none",
-            "code": code_sha256("export/precision"),
+            "code": code_sha256("export/precision", "export/families"),
         } | versions(("onnx", "onnxruntime"))
 
         def make(folder: Path) -> None:
             import onnx
 
+            from export.precision.keep import KeepFp32
             from export.precision.lower import lower
 
             samples: list[Sample] = []
@@ -182,7 +199,8 @@ class Export:
                 assert self.request.calibration is not None
                 samples = self._family.real(base, self.request.calibration, SAMPLES_TO_CALIBRATE)
             calibration = [sample.inputs for sample in samples] or None
-            onnx.save(lower(onnx.load(graph), precision, calibration=calibration), folder / GRAPH)
+            keep = KeepFp32(names=self._family.keep_fp32.get(precision, ()))
+            onnx.save(lower(onnx.load(graph), precision, keep_fp32=keep, calibration=calibration), folder / GRAPH)
 
         return self._step(f"graph {precision}", key, make)
 
@@ -235,6 +253,8 @@ class Export:
                     on_progress=self._on_progress, **options,
                 )  # fmt: skip
             except UserError as error:
+                if not log.exists():
+                    raise
                 kept = self.out.parent / f"{self.out.name}-{stem}.log"
                 shutil.copyfile(log, kept)
                 raise UserError(str(error).replace(str(log), str(kept))) from error

@@ -62,6 +62,8 @@ class Family(Protocol):
     name: str
     shipped: Path | None
     """The folder of the exported model that the project ships, where it ships one."""
+    keep_fp32: Mapping[str, tuple[str, ...]]
+    """By precision, patterns of what stays in float32 (:class:`export.precision.keep.KeepFp32`)."""
 
     def load(self, request: Request) -> Network:
         """Imports torch. Raises UserError: weights of another model, or a size the network cannot take."""

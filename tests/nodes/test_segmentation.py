@@ -192,7 +192,7 @@ def test_check_refuses_a_damaged_folder(tmp_path: Path) -> None:
         Segmentation.check(str(tmp_path / "absent"))
     folder = make_tiny_segmenter(tmp_path / "model")
     (folder / "model.onnx").write_bytes(b"other")
-    with pytest.raises(UserError, match="is not the graph"):
+    with pytest.raises(UserError, match="is not the file"):
         Segmentation.check(str(folder))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ class TinyFamily:
 
     name = NAME
     shipped = None
+    keep_fp32: ClassVar = {}
 
     def load(self, request: Request) -> Network:
         torch.manual_seed(0)
