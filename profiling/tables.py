@@ -26,7 +26,7 @@ def comparison(case: str, found: Comparison) -> str:
     parts = [
         f"### {case}\n",
         f"Weights: {found.weights}. {found.flops / 1e9:.1f} GFLOP a scan. Median of {rounds} rounds.\n",
-        _table(
+        markdown(
             ("version", "ms", "fastest–slowest", "× naive PyTorch", "TFLOP/s", "same label"),
             [_version_row(found, name) for name in found.times],
         ),
@@ -56,7 +56,7 @@ def memory(case: str, found: Mapping[str, Memory]) -> str:
         for name, m in found.items()
     ]
     titles = ("MiB", "before opening", *(f"scan {n}" for n in marks), "peak", f"growth, scan {marks[0]} to {marks[-1]}")
-    return f"### {case}\n\n{_table(titles, rows)}"
+    return f"### {case}\n\n{markdown(titles, rows)}"
 
 
 def as_json(value: Any) -> Any:
@@ -95,9 +95,9 @@ def _layers(found: Comparison, best_flops_per_s: float) -> str:
     if small:
         number, ms = sum(kind.layers for kind in small), sum(kind.ms for kind in small)
         rows.append((f"{len(small)} more kinds", str(number), f"{ms:.1f}", f"{100 * ms / total_ms:.1f} %", "", ""))
-    return _table(("layers of ours, OpenVINO bf16", "number", "ms", "share", "TFLOP/s", "of the rate"), rows)
+    return markdown(("layers of ours, OpenVINO bf16", "number", "ms", "share", "TFLOP/s", "of the rate"), rows)
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
