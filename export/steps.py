@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -270,7 +270,7 @@ class Export:
         key = {
             "graph": self._graph_key()["weights"] + manifest.graph_sha256,
             "artifacts": hashlib.sha256(msgspec.json.encode(manifest.artifacts)).hexdigest(),
-            "builds": ", ".join(map(str, self.request.builds)),
+            "builds": ", ".join(map(str, measured(self.request.builds))),
             "data": _identity(self.request.data),
             "samples": str(self.request.samples),
             "machine": machine_key(),
@@ -282,12 +282,22 @@ class Export:
 
             request = None if self.request.is_from_folder else self._graph_request()
             parity = prove(
-                staged, manifest, self._family, self.request.builds, request,
+                staged, manifest, self._family, measured(self.request.builds), request,
                 data=self.request.data, count=self.request.samples, on_progress=self._on_progress,
             )  # fmt: skip
             (folder / PARITY).write_bytes(msgspec.json.encode(parity) + b"\n")
 
         return msgspec.json.decode((self._step("parity", key, make) / PARITY).read_bytes(), type=Parity)
+
+
+def measured(builds: Sequence[Build]) -> tuple[Build, ...]:
+    """What parity is measured of: what is built, and what a session would choose here for the plain graph."""
+    from inference.auto import bf16_instructions, package_folder
+
+    chosen: list[Build] = []
+    if Build("onnx", "fp32") in builds and package_folder("openvino") is not None:
+        chosen = [Build("openvino", "fp32"), *([Build("openvino", "bf16")] if bf16_instructions() else [])]
+    return tuple(dict.fromkeys([*builds, *chosen]))
 
 
 def request_key(request: ExportRequest) -> dict[str, str]:

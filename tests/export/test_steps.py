@@ -52,7 +52,7 @@ def test_what_is_exported_computes_what_the_network_computes(tiny, tmp_path):
     manifest = export(tmp_path / "out", weights=path, storage="fp32")
     assert load_manifest(tmp_path / "out") == manifest
     assert manifest.parity.passed
-    assert [stage.name for stage in manifest.parity.stages] == ["stored weights", "onnx", "openvino fp32"]
+    assert [stage.name for stage in manifest.parity.stages][:3] == ["stored weights", "onnx", "openvino fp32"]
     network = TinyNetwork().eval()
     network.load_state_dict(torch.load(path))
     image = np.random.default_rng(0).normal(size=(1, 3, 16, 24)).astype(np.float32)
@@ -174,10 +174,18 @@ def test_a_graph_that_differs_from_its_network_fails_and_the_layer_is_named(tiny
         assert session.precision == "fp32"
 
 
+def test_what_a_session_would_choose_is_measured_too(tiny, tmp_path, caplog):
+    manifest = export(tmp_path / "out", ONNX)
+    expected = ["stored weights", "onnx", "openvino fp32", *(["openvino bf16"] if bf16_instructions() else [])]
+    assert [stage.name for stage in manifest.parity.stages] == expected
+    with caplog.at_level(logging.WARNING), open_session(tmp_path / "out"):
+        assert not caplog.records
+
+
 def test_a_backend_that_was_never_measured_is_warned_of(tiny, tmp_path, caplog):
-    export(tmp_path / "out", ONNX)
-    with caplog.at_level(logging.WARNING), open_session(tmp_path / "out", backend="openvino", precision="fp32"):
-        assert "parity of openvino in fp32 was never measured" in caplog.text
+    export(tmp_path / "out", OPENVINO)
+    with caplog.at_level(logging.WARNING), open_session(tmp_path / "out", backend="openvino", precision="bf16"):
+        assert "parity of openvino in bf16 was never measured" in caplog.text
 
 
 @pytest.mark.parametrize("weight", ["first.weight", "second.weight", "third.weight", "head.weight"])
