@@ -133,6 +133,10 @@ def check_runs_here(
         log.warning("%s: was built on %s, this is %s: one that was built here may be faster", engine, built_on, gpu)
 
 
+_LOGGERS: list[Any] = []
+"""Those handed out. The library keeps a pointer to the first one for as long as the process lives, and no reference."""
+
+
 def make_logger(library: Library, write: Callable[[str, str], None]) -> Any:
     """A logger of the library that hands each line to ``write(level, line)``; level: ``ERROR``, ``INFO``, ``VERBOSE``.
 
@@ -147,4 +151,6 @@ def make_logger(library: Library, write: Callable[[str, str], None]) -> Any:
         def log(self, severity: Any, line: str) -> None:
             write(severity.name, line)
 
-    return Logger()
+    logger = Logger()
+    _LOGGERS.append(logger)
+    return logger

@@ -49,6 +49,8 @@ class BuildLog:
         for name, pattern in _MEMORY.items():
             if found := pattern.search(line):
                 self._memory[name] = int(found[1])
+        if self._file.closed:  # what is freed after the build may still have something to say
+            return
         try:
             self._file.write(f"[{level}] {line}\n")
         except OSError as error:
