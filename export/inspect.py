@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.auto import bf16_instructions
 from inference.manifest import Artifact, Manifest, load_manifest, require_unchanged
-from inference.openvino_backend import import_openvino
+from inference.openvino_backend import import_openvino, openvino_core
 
 
 def describe(folder: Path) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _openvino(path: Path, artifact: Artifact) -> Iterator[str]:
     hints = ["int8"] if artifact.precision == "int8" else ["fp32", *(["bf16"] if bf16_instructions() else [])]
     for hint in hints:
         settings = {"INFERENCE_PRECISION_HINT": "bf16" if hint == "bf16" else "f32"}
-        compiled: Any = openvino.Core().compile_model(model, "CPU", settings)
+        compiled: Any = openvino_core().compile_model(model, "CPU", settings)
         kinds: Counter[str] = Counter()
         precisions: Counter[str] = Counter()
         for operator in compiled.get_runtime_model().get_ops():

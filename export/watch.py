@@ -9,7 +9,7 @@ import numpy as np
 
 from export.families import Arrays
 from export.layers import Difference, Fingerprint, chunks, first_difference
-from inference.openvino_backend import import_openvino
+from inference.openvino_backend import import_openvino, openvino_core
 from inference.ort import import_onnxruntime
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 0.05, "bf16": 0.05, "int8": 0.5}
@@ -51,7 +51,7 @@ def _openvino_values(
     for names in chunks([layer for layer in layers if layer.name in known]):
         model = whole.clone()
         model.add_outputs(list(names))
-        compiled = openvino.Core().compile_model(model, "CPU", hint)
+        compiled = openvino_core().compile_model(model, "CPU", hint)
         results = compiled(dict(inputs))
         for name in names:
             yield name, np.array(results[name], np.float32)

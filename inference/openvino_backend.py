@@ -13,6 +13,7 @@ import numpy as np
 from errors import UserError
 from inference.manifest import Manifest, Tensor
 from inference.session import Precision
+from inference.signal_stack import keep_signal_stack
 
 
 def import_openvino() -> ModuleType:
@@ -25,6 +26,15 @@ def import_openvino() -> ModuleType:
     import openvino
 
     return openvino
+
+
+def openvino_core() -> Any:
+    """An ``openvino.Core`` with its CPU plugin loaded. Make it through this function only, see
+    :func:`inference.signal_stack.keep_signal_stack`."""
+    with keep_signal_stack():
+        core = import_openvino().Core()
+        core.get_property("CPU", "FULL_DEVICE_NAME")  # loads the plugin
+    return core
 
 
 class OpenVinoEngine:
@@ -50,7 +60,7 @@ class OpenVinoEngine:
         try:
             # The reader by name: Core.read_model tries a file that it cannot read as every other format it knows.
             reader = openvino.frontend.FrontEndManager().load_by_framework("ir" if graph.suffix == ".xml" else "onnx")
-            self._compiled: Any = openvino.Core().compile_model(
+            self._compiled: Any = openvino_core().compile_model(
                 reader.convert(reader.load(str(graph))), "CPU", settings
             )
         except Exception as error:  # its exceptions have no base class of their own

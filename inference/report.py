@@ -11,7 +11,7 @@ import numpy as np
 from errors import UserError
 from inference.auto import bf16_instructions, open_engine, package_folder
 from inference.manifest import Manifest, Provenance, Tensor, write_manifest
-from inference.openvino_backend import import_openvino
+from inference.openvino_backend import import_openvino, openvino_core
 from inference.ort import import_onnxruntime
 
 # The smallest ONNX graph that computes: y = x + x, float32[4] (IR version 8, opset 13).
@@ -54,7 +54,7 @@ def _status(name: str) -> BackendStatus:
 
 def _openvino_devices() -> tuple[str, tuple[str, ...]]:
     openvino = import_openvino()
-    core = openvino.Core()
+    core = openvino_core()
     instructions = bf16_instructions()
     names = [f"{device}: {core.get_property(device, 'FULL_DEVICE_NAME')}" for device in core.available_devices]
     return openvino.__version__, (*names, f"bf16: {instructions or 'no instructions for it'}")

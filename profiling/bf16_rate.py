@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from inference.openvino_backend import import_openvino
+from inference.openvino_backend import import_openvino, openvino_core
 
 SIZES = (1024, 2048, 4096)
 CHAIN = 4  # products in a row, so that the conversion of the input weighs little
@@ -60,7 +60,7 @@ def _in_openvino(size: int, threads: int) -> Callable[[object], np.ndarray]:
     for _ in range(CHAIN):
         product = ops.matmul(product, ops.constant(b), False, False)
     settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "bf16"}
-    request = openvino.Core().compile_model(openvino.Model([product], [given]), "CPU", settings).create_infer_request()
+    request = openvino_core().compile_model(openvino.Model([product], [given]), "CPU", settings).create_infer_request()
     request.set_input_tensor(openvino.Tensor(a))  # copied: OpenVINO does not keep memory alive that it shares
 
     def run(_: object) -> np.ndarray:

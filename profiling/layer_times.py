@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from inference.openvino_backend import import_openvino
+from inference.openvino_backend import openvino_core
 
 _ROUNDS = 5
 _OTHER_KINDS = {
@@ -40,8 +40,7 @@ def layer_times(graph: Path, threads: int, image: np.ndarray) -> list[LayerKind]
 
     Layers that OpenVINO fused into a convolution (bias, activation, sum) are counted with it.
     """
-    openvino = import_openvino()
-    core = openvino.Core()
+    core = openvino_core()
     model = core.read_model(graph)
     settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "bf16"}
     compiled = core.compile_model(model, "CPU", {**settings, "PERF_COUNT": True})

@@ -1,10 +1,7 @@
 """Fixtures that every folder of tests shares."""
 
-import ctypes
 import os
-import sys
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from hypothesis import settings
@@ -23,17 +20,3 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("real recordings not present: set RANGECAST_DATA to their folder")
     return path
-
-
-class _SignalStack(ctypes.Structure):
-    """``stack_t`` of sigaltstack(2)."""
-
-    _fields_: ClassVar = [("pointer", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Take the main thread's own stack for signals away: some library leaves it one of 20 kB, on which the frame of a
-    signal after AMX code does not fit, and a SIGINT that a later test sends to itself is then a segmentation fault."""
-    if sys.platform == "linux":
-        disabled = _SignalStack(None, 2, 0)  # SS_DISABLE
-        ctypes.CDLL(None).sigaltstack(ctypes.byref(disabled), None)

@@ -1,0 +1,27 @@
+"""A Ctrl-C must end a program in order, whichever threads opened and closed its sessions."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = """
+import os, signal, threading
+from inference.openvino_backend import openvino_core
+
+cores = [openvino_core()]
+last = threading.Thread(target=cores.clear)
+last.start()
+last.join()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    print("interrupted in order")
+"""
+
+
+def test_ctrl_c_after_another_thread_has_unloaded_openvino() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (0, "interrupted in order\n"), ended.stderr
