@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -23,12 +24,17 @@ def play(
     out: Annotated[Path | None, typer.Option(help="Output folder; default out/<graph>-<time>.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run's folder.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Bad frames, failures and restarts end the run.")] = False,
+    metrics: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Serve Prometheus metrics at http://127.0.0.1:PORT/metrics.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override: nodes.segmentation.params.knn=0")] = None,
 ) -> int:
     """Run a graph: progress while it runs, the account and the latencies at the end."""
     from cli.records import save_account, save_setup
     from cli.show import Display, print_summary
     from pipeline.graph import load_graph
+    from pipeline.observer import Observer, Observers
+    from pipeline.status_socket import StatusPublisher
     from pipeline.supervisor import RunOptions, Supervisor
 
     speed = _rate(rate)
@@ -38,12 +44,19 @@ def play(
     policy = "all" if speed is None else "latest"
     _refuse_occupied(folder, overwrite)
     graph = load_graph(config, values=values, overrides=set_ or (), default_policy=policy)
-    logs = _make_folder(folder, overwrite)
-    save_setup(folder, graph, arguments=sys.argv[1:])
-    options = RunOptions(rate=speed, frames=frames, strict=strict, logs=logs, key_folder=folder)
-    with Display(graph, folder) as display:
-        report = Supervisor(graph, options, display).run()
-    save_account(folder, report)
+    with contextlib.ExitStack() as stack:
+        observers: list[Observer] = []
+        if metrics is not None:
+            from pipeline.prometheus import MetricsServer
+
+            observers.append(stack.enter_context(MetricsServer(metrics)))
+        logs = _make_folder(folder, overwrite)
+        save_setup(folder, graph, arguments=sys.argv[1:])
+        observers.append(stack.enter_context(StatusPublisher(folder)))
+        observers.append(stack.enter_context(Display(graph)))
+        options = RunOptions(rate=speed, frames=frames, strict=strict, logs=logs, key_folder=folder)
+        report = Supervisor(graph, options, Observers(*observers)).run()
+        save_account(folder, report)
     print_summary(report, folder)
     return report.exit_code
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import TracebackType
 
@@ -11,13 +10,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli.live_table import live_table
 from pipeline.account import EdgeAccount
 from pipeline.graph import Graph
-from pipeline.ledger import RunLedger
-from pipeline.report import NodeReport, Percentiles, RunReport
-from pipeline.supervisor import Observer
+from pipeline.observer import Observer
+from pipeline.report import NodeReport, Percentiles, RateReport, RunReport
+from pipeline.status import RunStatus
 
-REFRESH_S = 0.25
 MAX_LISTED = 12
 FILE_WIDTH = 120  # of tables in a log or a pipe
 
@@ -29,13 +28,9 @@ if not console.is_terminal:
 class Display(Observer):
     """Follows a run in the terminal. Where the output is no terminal, only stages and remarks are printed."""
 
-    def __init__(self, graph: Graph, folder: Path) -> None:
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._folder = folder
-        self._stage = "starting"
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._drawn_s = 0.0
-        self._begin_s = time.monotonic()
         self._told: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Display:
@@ -50,7 +45,6 @@ class Display(Observer):
             self._live.stop()
 
     def on_stage(self, text: str) -> None:
-        self._stage = text
         if self._live is None:
             _say("", text, f"{self._graph.name} ({len(self._graph.nodes)} nodes)")
 
@@ -63,18 +57,9 @@ class Display(Observer):
     def on_event(self, text: str) -> None:
         _say("red", "process", text)
 
-    def on_tick(self, ledger: RunLedger) -> None:
-        now_s = time.monotonic()
-        if self._live is None or now_s - self._drawn_s < REFRESH_S:
-            return
-        self._drawn_s = now_s
-        table = Table(title=f"{self._graph.name}: {self._stage}, {now_s - self._begin_s:.0f} s", title_justify="left")
-        for heading in ("node", "state", "messages", "dropped", "compute ms"):
-            table.add_column(heading, justify="left" if heading in ("node", "state") else "right")
-        for name, state, processed, dropped, compute_ms in ledger.progress():
-            compute = "" if compute_ms is None else f"{compute_ms:.1f}"
-            table.add_row(name, state, str(processed), str(dropped) if dropped else "", compute)
-        self._live.update(table, refresh=True)
+    def on_status(self, status: RunStatus) -> None:
+        if self._live is not None:
+            self._live.update(live_table(status), refresh=True)
 
 
 def _say(style: str, word: str, text: str) -> None:
@@ -88,6 +73,8 @@ def print_summary(report: RunReport, folder: Path) -> None:
         console.print(_latency_table(report))
         console.print(_loss_table(report))
     _print_remarks(report)
+    for rate in report.expected_rates:
+        _print_rate(rate)
     colour = {"finished": "green", "interrupted": "yellow"}.get(report.outcome, "red")
     reason = f": {report.reason}" if report.reason else ""
     word = "failed" if report.outcome == "user" else report.outcome
@@ -140,6 +127,16 @@ def _print_remarks(report: RunReport) -> None:
         _say("yellow", "lost", f"and {len(named) - MAX_LISTED} more: run/report.json names them")
     if report.unnamed_losses:
         _say("yellow", "lost", f"and {report.unnamed_losses} more that are counted above but not named")
+
+
+def _print_rate(rate: RateReport) -> None:
+    """One line where an expected rate was not kept, or could not be judged."""
+    expected = f"{rate.node}: {rate.expected_hz:g} Hz ± {rate.tolerance:.0%}"
+    if rate.ok_share is None:
+        _say("dim", "expected rate", f"{expected} was not judged: {rate.not_judged}")
+    elif rate.ok_share < 1:
+        was = "" if rate.lowest_hz is None else f"; it was {rate.lowest_hz:.3g} to {rate.highest_hz:.3g} Hz"
+        _say("yellow", "expected rate", f"{expected} held for {rate.ok_share:.0%} of {rate.judged_s:.1f} s{was}")
 
 
 def _print_node_remarks(node: NodeReport) -> None:

@@ -22,12 +22,22 @@ from pipeline.graph_checks import (
     topological_order,
 )
 from pipeline.graph_endpoints import is_local
-from pipeline.graph_entries import InputEntry, InputSyncEntry, NodeEntry, Policy, PublishEntry, Restart, SyncEntry
+from pipeline.graph_entries import (
+    ExpectedRate,
+    InputEntry,
+    InputSyncEntry,
+    NodeEntry,
+    Policy,
+    PublishEntry,
+    Restart,
+    SyncEntry,
+)
 from pipeline.graph_file import read_document
 from pipeline.node import load_node_class, node_signature
 
 __all__ = [
     "Edge",
+    "ExpectedRate",
     "Graph",
     "InputSync",
     "LeftOut",
@@ -87,6 +97,7 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     bind: str | None = None
     curve: bool = False
     deadline_ns: int | None = None
+    expected_rate: ExpectedRate | None = None
     hang_timeout_s: float = 10.0
     restart: Restart = Restart()
     sync_timeout_ns: int | None = None
@@ -181,6 +192,7 @@ def _fill(
     if publish is not None:
         curve = publish.curve or not is_local(publish.bind)
         publish = msgspec.structs.replace(publish, policy=publish.policy or fallback, curve=curve)
+    expected = ExpectedRate(hz=entry.expect_hz) if isinstance(entry.expect_hz, float) else entry.expect_hz
     is_sink = node.type.signature.output is None
     return msgspec.structs.replace(
         entry,
@@ -189,6 +201,7 @@ def _fill(
         inputs=inputs,
         sync=_fill_sync(entry.sync or SyncEntry(), _same_clock(node, kept), waits),
         publish=publish,
+        expect_hz=expected,
         transport=None if is_sink else bind.partition(":")[0] if bind else entry.transport or "ipc",
         curve=None if is_sink else bool(entry.curve) or (bind is not None and not is_local(bind)),
     )
@@ -256,6 +269,7 @@ def _spec(name: str, entry: NodeEntry) -> NodeSpec:
         bind=entry.bind,
         curve=bool(entry.curve),
         deadline_ns=_optional_ns(entry.deadline_ms),
+        expected_rate=entry.expect_hz if isinstance(entry.expect_hz, ExpectedRate) else None,
         hang_timeout_s=entry.hang_timeout_s,
         restart=entry.restart,
         sync_timeout_ns=_optional_ns(sync.timeout_ms) if sync else None,

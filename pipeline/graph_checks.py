@@ -16,7 +16,7 @@ from pipeline.graph_nodes import NodeType, check_params, find_node
 from pipeline.graph_problems import Problems, nearest
 
 NODE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-OUTPUT_KEYS = ("publish", "transport", "bind", "curve")
+OUTPUT_KEYS = ("publish", "transport", "bind", "curve", "expect_hz")
 
 
 class GraphNode(Struct, frozen=True):

@@ -18,6 +18,7 @@ Queue = Annotated[int, Meta(ge=1, le=1_000_000)]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e8)]
 PositiveMilliseconds = Annotated[float, Meta(gt=0, le=1e8)]
 SignedMilliseconds = Annotated[float, Meta(ge=-1e8, le=1e8)]
+Hertz = Annotated[float, Meta(gt=0, le=1e6)]
 Seconds = Annotated[float, Meta(ge=0, le=1e5)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=1e5)]
 
@@ -88,6 +89,13 @@ class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     window_s: PositiveSeconds = 60.0
 
 
+class ExpectedRate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many messages per second of sensor time a node's output should have."""
+
+    hz: Hertz
+    tolerance: Annotated[float, Meta(gt=0, lt=1), _says("How far off, as a share of hz, is still ok.")] = 0.1
+
+
 class NodeEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One node of the graph."""
 
@@ -109,6 +117,10 @@ class NodeEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     curve: Curve = None
     deadline_ms: Annotated[
         PositiveMilliseconds | None, _says("Sources: what is later than this is dropped where it waits, and counted.")
+    ] = None
+    expect_hz: Annotated[
+        Hertz | ExpectedRate | None,
+        _says("The rate its output should have as recorded. What is slower or faster is shown, exported and reported."),
     ] = None
     hang_timeout_s: Annotated[PositiveSeconds, _says("A message that takes longer is a hang: the node restarts.")] = (
         10.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
-import numpy as np
+import msgspec
 
 from pipeline import account
 from pipeline.account import EdgeAccount, Loss, NodeBeat
@@ -13,13 +14,14 @@ from pipeline.clock import now_ns
 from pipeline.control import Beat
 from pipeline.graph import Graph
 from pipeline.process import WorkerProcess
-from pipeline.report import NodeReport, Notice, Percentiles, ProcessReport, RunReport
-from pipeline.samples import SeqSet, TimingSample
+from pipeline.report import NodeReport, Notice, Percentiles, ProcessReport, RateReport, RunReport
+from pipeline.samples import LatencyCounts, SeqSet, TimingSample
+from pipeline.window import TimingWindow
 
 MAX_NOTICES = 200
 
 
-class _NodeLedger:
+class NodeLedger:
     """What heartbeats have said of one node, over all its incarnations."""
 
     def __init__(self) -> None:
@@ -29,6 +31,9 @@ class _NodeLedger:
         self.malformed = 0
         self.counters: Counter[str] = Counter()
         self.timings = TimingSample()
+        self.recent = TimingWindow()
+        self.latencies = LatencyCounts()
+        self.beat_ns = 0
         self.handled_seqs = SeqSet()
         self.emitted_seqs = SeqSet()
         self.received_seqs: dict[str, SeqSet] = defaultdict(SeqSet)
@@ -40,9 +45,12 @@ class _NodeLedger:
     def add(self, beat: NodeBeat, incarnation: int) -> None:
         if incarnation == self.deaths:
             self.last = beat
+            self.beat_ns = now_ns()
         self.skipped += beat.skipped
         for timing in beat.timings:
             self.timings.add(timing)
+            self.recent.add(self.beat_ns, timing)
+            self.latencies.add(timing.latency)
         for seq in beat.handled_seqs:
             self.handled_seqs.add(seq)
         for seq in beat.emitted_seqs:
@@ -57,11 +65,29 @@ class _NodeLedger:
         self.emitted += self.last.emitted
         self.malformed += self.last.malformed
         self.counters.update(self.last.counters)
-        for edge in self.last.edges:
-            known = self.edges.setdefault(edge.edge, EdgeAccount(edge.edge, edge.policy))
-            known.offered += edge.offered
-            known.outcomes = dict(Counter(known.outcomes) + Counter(edge.outcomes))
+        # A dead incarnation's queue is gone with it.
+        totals = self.edge_totals().items()
+        self.edges = {name: msgspec.structs.replace(edge, waiting=0, in_flight=0) for name, edge in totals}
         self.last = NodeBeat(self.last.node, "dead")
+
+    @property
+    def total_processed(self) -> int:
+        """Over all incarnations."""
+        return self.processed + self.last.processed
+
+    @property
+    def total_emitted(self) -> int:
+        """Over all incarnations."""
+        return self.emitted + self.last.emitted
+
+    def edge_totals(self) -> dict[str, EdgeAccount]:
+        """Each edge of the node's output over all incarnations, with the queue of the present one."""
+        totals = dict(self.edges)
+        for edge in self.last.edges:
+            before = totals.get(edge.edge, EdgeAccount(edge.edge, edge.policy))
+            offered, outcomes = before.offered + edge.offered, dict(Counter(before.outcomes) + Counter(edge.outcomes))
+            totals[edge.edge] = msgspec.structs.replace(edge, offered=offered, outcomes=outcomes)
+        return totals
 
 
 class RunLedger:
@@ -70,7 +96,7 @@ class RunLedger:
     def __init__(self, graph: Graph, strict: bool) -> None:
         self.graph = graph
         self._strict = strict
-        self._nodes = {name: _NodeLedger() for name in graph.nodes}
+        self.nodes = {name: NodeLedger() for name in graph.nodes}
         self._losses: dict[tuple[str, int, str], Loss] = {}
         self._unnamed_losses = 0
         self._notices: dict[tuple[str, str, str], Notice] = {}
@@ -88,7 +114,7 @@ class RunLedger:
     def add_beat(self, beat: Beat, incarnation: int) -> None:
         """Take in one heartbeat. Beats of a dead incarnation that come late only add to what is said once."""
         for node_beat in beat.nodes:
-            self._nodes[node_beat.node].add(node_beat, incarnation)
+            self.nodes[node_beat.node].add(node_beat, incarnation)
             for loss in node_beat.losses:
                 self._add_loss(loss)
             for name, reason in node_beat.skipped:
@@ -115,12 +141,12 @@ class RunLedger:
     def process_died(self, nodes: list[str]) -> None:
         """Sum up what the dead incarnation had said."""
         for node in nodes:
-            self._nodes[node].fold()
-            self._nodes[node].deaths += 1
+            self.nodes[node].fold()
+            self.nodes[node].deaths += 1
 
     def busy_ns(self, node: str) -> int:
         """How long the node's present ``process`` call had lasted at its last heartbeat."""
-        return self._nodes[node].last.busy_ns
+        return self.nodes[node].last.busy_ns
 
     def resume_after(self, source: str) -> int | None:
         """The number after which a restarted source goes on; None from the start.
@@ -129,11 +155,11 @@ class RunLedger:
         otherwise the last one that any has: what is past is past.
         """
         edges = [edge for edge in self.graph.edges if edge.source == source]
-        newest = [self._nodes[edge.target].received_seqs[edge.input].last for edge in edges]
+        newest = [self.nodes[edge.target].received_seqs[edge.input].last for edge in edges]
         if edges and all(edge.policy == "all" for edge in edges):
             last = min(newest)
         else:
-            last = max([*newest, self._nodes[source].emitted_seqs.last])
+            last = max([*newest, self.nodes[source].emitted_seqs.last])
         return last if last >= 0 else None
 
     def strict_fault(self) -> str | None:
@@ -145,15 +171,6 @@ class RunLedger:
                 return f"{loss.edge} lost {loss.name or loss.seq}: {loss.reason} {loss.detail}".strip()
         return self._faults[0] if self._faults else None
 
-    def progress(self) -> list[tuple[str, str, int, int, float | None]]:
-        """Per node: name, state, processed, dropped on its outputs, median compute in ms of the last 100."""
-        rows = []
-        for name, node in self._nodes.items():
-            dropped = sum(sum(edge.lost.values()) for edge in [*node.edges.values(), *node.last.edges])
-            compute_ms = float(np.median(node.timings.recent_compute)) / 1e6 if node.timings.recent_compute else None
-            rows.append((name, node.last.state, node.processed + node.last.processed, dropped, compute_ms))
-        return rows
-
     def _add_loss(self, loss: Loss) -> None:
         key = (loss.edge, loss.seq, loss.reason)
         known = self._losses.get(key)
@@ -164,12 +181,14 @@ class RunLedger:
 
     # -- at the end ---------------------------------------------------------------------------------------------------
 
-    def report(self, outcome: str, reason: str, processes: list[WorkerProcess]) -> RunReport:
+    def report(
+        self, outcome: str, reason: str, processes: list[WorkerProcess], expected_rates: Sequence[RateReport] = ()
+    ) -> RunReport:
         """Balance the edges and sum everything up."""
         duration_s = (now_ns() - self._started_ns) / 1e9
-        for node in self._nodes.values():
+        for node in self.nodes.values():
             node.fold()
-        for name, node in self._nodes.items():
+        for name, node in self.nodes.items():
             for edge in node.edges.values():
                 self._balance(name, node, edge)
         return RunReport(
@@ -178,8 +197,8 @@ class RunLedger:
             reason=reason,
             started_utc=self._started_utc,
             duration_s=round(duration_s, 3),
-            edges=[edge for node in self._nodes.values() for edge in node.edges.values()],
-            nodes=[_node_report(name, node) for name, node in self._nodes.items()],
+            edges=[edge for node in self.nodes.values() for edge in node.edges.values()],
+            nodes=[_node_report(name, node) for name, node in self.nodes.items()],
             processes=[
                 ProcessReport(
                     process=process.name,
@@ -189,6 +208,7 @@ class RunLedger:
                 )
                 for process in processes
             ],
+            expected_rates=list(expected_rates),
             losses=sorted(self._losses.values(), key=lambda loss: (loss.edge, loss.seq)),
             unnamed_losses=self._unnamed_losses,
             notices=list(self._notices.values()),
@@ -196,7 +216,7 @@ class RunLedger:
             left_out=[(entry.node, entry.reason) for entry in self.graph.left_out],
         )
 
-    def _balance(self, publisher: str, node: _NodeLedger, edge: EdgeAccount) -> None:
+    def _balance(self, publisher: str, node: NodeLedger, edge: EdgeAccount) -> None:
         """Find what died with a publisher: neither it nor its consumers could say so.
 
         Messages whose account died with it, but that the consumer did receive, were used. Numbers that the consumer
@@ -207,8 +227,8 @@ class RunLedger:
         target, _, input_name = edge.edge.partition(" -> ")[2].partition(".")
         outcomes = Counter(edge.outcomes)
         missing: list[int] = []
-        if target in self._nodes:
-            consumer = self._nodes[target]
+        if target in self.nodes:
+            consumer = self.nodes[target]
             outcomes[account.USED] += max(0, consumer.received[input_name] - edge.delivered)
             missing = self._missing(publisher, node, edge, consumer.received_seqs[input_name])
         for seq in missing:
@@ -218,7 +238,7 @@ class RunLedger:
         edge.offered = sum(outcomes.values())
         edge.outcomes = dict(+outcomes)
 
-    def _missing(self, publisher: str, node: _NodeLedger, edge: EdgeAccount, received: SeqSet) -> list[int]:
+    def _missing(self, publisher: str, node: NodeLedger, edge: EdgeAccount, received: SeqSet) -> list[int]:
         one_to_one = len(node.emitted_seqs) >= 0.9 * len(node.handled_seqs)
         if not len(received) or not one_to_one:
             return []
@@ -228,7 +248,7 @@ class RunLedger:
         return [seq for seq in received.gaps(last) if seq not in named]
 
 
-def _node_report(name: str, node: _NodeLedger) -> NodeReport:
+def _node_report(name: str, node: NodeLedger) -> NodeReport:
     sample = node.timings.columns()
     return NodeReport(
         node=name,

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 import msgspec
 import psutil
 
 from pipeline.clock import now_ns
 from pipeline.control import WorkerTask
+from pipeline.status import ProcessState
 
 SAMPLE_INTERVAL_NS = 500_000_000
 
@@ -23,8 +24,6 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 # glibc gives memory of megabytes back to the system and fetches it again, page by page, for every message; keep it.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-
-ProcessState = Literal["starting", "bound", "running", "waiting", "done", "gone"]
 
 
 class WorkerProcess:
@@ -42,12 +41,13 @@ class WorkerProcess:
         self.deaths_ns: list[int] = []
         self.last_words = ""
         self.cpu_s = 0.0
+        self.rss_bytes = 0
         self.peak_rss_bytes = 0
+        self.sampled_ns = 0
         self._log_path = logs / f"{name}.log" if logs is not None else None
         self._popen: subprocess.Popen[bytes] | None = None
         self._usage: psutil.Process | None = None
         self._cpu_before_s = 0.0
-        self._sampled_ns = 0
 
     def spawn(self, task: WorkerTask) -> None:
         """Start a fresh interpreter and hand it its task. The pipe stays open: its end is the parent's death."""
@@ -109,13 +109,15 @@ class WorkerProcess:
 
     def sample_usage(self, *, force: bool = False) -> None:
         """Take note of processor time and memory, twice a second."""
-        if self._usage is None or (now_ns() - self._sampled_ns < SAMPLE_INTERVAL_NS and not force):
+        if self._usage is None or (now_ns() - self.sampled_ns < SAMPLE_INTERVAL_NS and not force):
             return
-        self._sampled_ns = now_ns()
+        self.sampled_ns = now_ns()
+        self.rss_bytes = 0
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             times = self._usage.cpu_times()
             self.cpu_s = max(self.cpu_s, self._cpu_before_s + times.user + times.system)
-            self.peak_rss_bytes = max(self.peak_rss_bytes, self._usage.memory_info().rss)
+            self.rss_bytes = self._usage.memory_info().rss
+            self.peak_rss_bytes = max(self.peak_rss_bytes, self.rss_bytes)
 
     def log_hint(self) -> str:
         """Where to read more."""

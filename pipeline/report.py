@@ -59,6 +59,23 @@ class Notice(msgspec.Struct):
     count: int = 1
 
 
+class RateReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A node's output against the rate that the graph expects of it, over the run.
+
+    ``expected_hz`` is scaled by the playback rate. ``ok_share``: of the ``judged_s`` seconds, how much it was at its
+    rate; None where nothing was judged, and ``not_judged`` says why. ``lowest_hz``, ``highest_hz``: of any full window.
+    """
+
+    node: str
+    expected_hz: float
+    tolerance: float
+    ok_share: float | None
+    judged_s: float
+    lowest_hz: float | None
+    highest_hz: float | None
+    not_judged: str
+
+
 class RunReport(msgspec.Struct, kw_only=True):
     """The whole account. ``outcome``: finished, interrupted, user (a user's mistake), failed."""
 
@@ -70,6 +87,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     edges: list[EdgeAccount]
     nodes: list[NodeReport]
     processes: list[ProcessReport]
+    expected_rates: list[RateReport]
     losses: list[Loss]
     unnamed_losses: int
     notices: list[Notice]

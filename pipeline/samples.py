@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections import deque
+from bisect import bisect_left
 
 import numpy as np
 
 from pipeline.account import Timing
+from pipeline.status import Histogram
 
 COLUMNS = ("seq", "queue", "transport", "compute", "latency", "path_compute")
 
@@ -17,7 +18,6 @@ class TimingSample:
     """Up to ``capacity`` timings, each of all that were added with the same chance (Vitter 1985, algorithm R)."""
 
     def __init__(self, capacity: int = 100_000) -> None:
-        self.recent_compute: deque[int] = deque(maxlen=100)
         self._capacity = capacity
         self._count = 0
         self._values = array("q")
@@ -26,7 +26,6 @@ class TimingSample:
     def add(self, timing: Timing) -> None:
         """Take in one timing."""
         row = [getattr(timing, name) for name in COLUMNS]
-        self.recent_compute.append(timing.compute)
         self._count += 1
         if self._count <= self._capacity:
             self._values.extend(row)
@@ -39,6 +38,25 @@ class TimingSample:
         """The sample by column, each ``[n]`` int64."""
         table = np.frombuffer(self._values, np.int64).reshape(-1, len(COLUMNS)) if self._values else np.empty((0, 6))
         return dict(zip(COLUMNS, table.T, strict=True))
+
+
+class LatencyCounts:
+    """How many latencies fell between which bounds."""
+
+    UPPER_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(self.UPPER_S) + 1)
+        self._sum_ns = 0
+
+    def add(self, latency_ns: int) -> None:
+        """Take in one latency."""
+        self._counts[bisect_left(self.UPPER_S, latency_ns / 1e9)] += 1
+        self._sum_ns += latency_ns
+
+    def histogram(self) -> Histogram:
+        """As it stands."""
+        return Histogram(self.UPPER_S, tuple(self._counts), self._sum_ns / 1e9)
 
 
 class SeqSet:

@@ -24,7 +24,9 @@ from pipeline.clock import PlaybackClock, now_ns
 from pipeline.control import InputSpec, NodeTask, OutputSpec, PublishSpec, WorkerTask
 from pipeline.graph import Edge, Graph, InputSync, NodeSpec, process_groups
 from pipeline.ledger import RunLedger
+from pipeline.live import LiveView
 from pipeline.node import load_node_class, node_signature
+from pipeline.observer import Observer
 from pipeline.process import WorkerProcess
 from pipeline.report import RunReport
 from pipeline.security import RunKeys, write_client_keys
@@ -32,26 +34,11 @@ from pipeline.security import RunKeys, write_client_keys
 LOOP_MS = 50
 START_TIMEOUT_NS = 180_000_000_000
 HEARTBEAT_TIMEOUT_NS = 5_000_000_000
+STATUS_INTERVAL_NS = 500_000_000
 COLLECT_NS = 3_000_000_000
 DEFAULT_DRAIN_TIMEOUT_S = 30.0
 
 Outcome = Literal["finished", "interrupted", "user", "failed"]
-
-
-class Observer:
-    """What a supervisor tells the outside while it runs. The base class listens and says nothing."""
-
-    def on_stage(self, text: str) -> None:
-        """A new stage of the run: starting, running, draining."""
-
-    def on_said(self, node: str, level: str, text: str) -> None:
-        """A node speaks to the user."""
-
-    def on_event(self, text: str) -> None:
-        """Something happened to a process."""
-
-    def on_tick(self, ledger: RunLedger) -> None:
-        """A few times a second: the account so far."""
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +61,9 @@ class Supervisor:
         self.options = options
         self.ledger = RunLedger(graph, options.strict)
         self._observer = observer or Observer()
+        self._live = LiveView(self.ledger, options.rate)
+        self._stage = ""
+        self._next_status_ns = 0
         self._processes: dict[str, WorkerProcess] = {}
         self._process_of: dict[str, WorkerProcess] = {}
         self._endpoints: dict[str, str] = {}
@@ -106,7 +96,8 @@ class Supervisor:
             self._control.close()
             self._context.term()
             self._remove_sockets()
-        return self.ledger.report(self._outcome, self._reason, list(self._processes.values()))
+        processes = list(self._processes.values())
+        return self.ledger.report(self._outcome, self._reason, processes, self._live.rate_reports())
 
     def process_id(self, process: str) -> int | None:
         """The pid of a worker's present incarnation."""
@@ -115,7 +106,7 @@ class Supervisor:
     # -- starting -----------------------------------------------------------------------------------------------------
 
     def _start_all(self) -> None:
-        self._observer.on_stage("starting")
+        self._enter("starting")
         for names in process_groups(self.graph):
             process = WorkerProcess("+".join(names), names, self.options.logs)
             self._processes[process.name] = process
@@ -204,7 +195,16 @@ class Supervisor:
                 self._fail("failed", f"not ready after {START_TIMEOUT_NS // 10**9} s: {waiting}")
                 self._cut_off = True
             self._mind_the_end()
-            self._observer.on_tick(self.ledger)
+            self._tell_status()
+
+    def _enter(self, stage: str) -> None:
+        self._stage = stage
+        self._observer.on_stage(stage)
+
+    def _tell_status(self) -> None:
+        if now_ns() >= self._next_status_ns:
+            self._next_status_ns = now_ns() + STATUS_INTERVAL_NS
+            self._observer.on_status(self._live.status(self._stage, list(self._processes.values())))
 
     def _over(self) -> bool:
         return self._cut_off or all(process.state in ("done", "gone") for process in self._processes.values())
@@ -270,7 +270,8 @@ class Supervisor:
             stamps = [stamp for stamp in self._ready.values() if stamp is not None]
             self._clock = PlaybackClock(self.options.rate, min(stamps, default=0), now_ns())
             self.ledger.start()
-            self._observer.on_stage("running")
+            self._live.start()
+            self._enter("running")
             for other in self._processes.values():
                 other.state = "running"
                 self._send(other, control.Start(self._clock))
@@ -374,7 +375,7 @@ class Supervisor:
     def _drain(self) -> None:
         if self._draining_since_ns is None:
             self._draining_since_ns = now_ns()
-            self._observer.on_stage("draining")
+            self._enter("draining")
             self._send_all(control.StopSources())
             for process in self._processes.values():
                 if process.state == "waiting":  # what is ending is not restarted

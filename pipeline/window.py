@@ -1,0 +1,72 @@
+"""What happened lately: how counts have risen, and what times were measured, over the last few seconds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipeline.account import Timing
+from pipeline.status import Recent
+
+WINDOW_S = 5.0
+LEAST_SPAN_S = 1.0  # a rate over less says little
+OVERDUE_NS = 500_000_000  # counts come with heartbeats, five a second; none for so long: nothing has happened
+MOST_TIMINGS = 5000
+
+
+class CountWindow:
+    """How named counts have risen over the last ``window_s``."""
+
+    def __init__(self, window_s: float = WINDOW_S) -> None:
+        self._window_ns = round(window_s * 1e9)
+        self._samples: deque[tuple[int, Mapping[str, float]]] = deque()
+
+    def add(self, counted_ns: int, counts: Mapping[str, float]) -> None:
+        """Take in the counts as they stood at ``counted_ns``; a time that is known already changes nothing."""
+        if self._samples and counted_ns <= self._samples[-1][0]:
+            return
+        self._samples.append((counted_ns, counts))
+        # The newest sample that is older than the window is where the window begins.
+        while len(self._samples) > 1 and self._samples[1][0] <= counted_ns - self._window_ns:
+            self._samples.popleft()
+
+    def span_s(self, now_ns: int) -> float:
+        """The time that the samples cover; it goes on where no samples come any more."""
+        if not self._samples:
+            return 0.0
+        return (max(self._samples[-1][0], now_ns - OVERDUE_NS) - self._samples[0][0]) / 1e9
+
+    def rise(self, name: str) -> float:
+        """How much one count has risen."""
+        if not self._samples:
+            return 0.0
+        return self._samples[-1][1].get(name, 0) - self._samples[0][1].get(name, 0)
+
+    def per_s(self, name: str, now_ns: int) -> float | None:
+        """How much one count rises per second; None where the samples cover too little time."""
+        span_s = self.span_s(now_ns)
+        return self.rise(name) / span_s if span_s >= LEAST_SPAN_S else None
+
+
+class TimingWindow:
+    """The timings of the last ``window_s``, the newest :data:`MOST_TIMINGS` at most."""
+
+    def __init__(self, window_s: float = WINDOW_S) -> None:
+        self._window_ns = round(window_s * 1e9)
+        self._timings: deque[tuple[int, Timing]] = deque(maxlen=MOST_TIMINGS)
+
+    def add(self, at_ns: int, timing: Timing) -> None:
+        """Take in one timing."""
+        self._timings.append((at_ns, timing))
+
+    def recent(self, column: str, now_ns: int) -> Recent | None:
+        """Percentiles of one of the timings' columns; None where nothing came lately."""
+        while self._timings and self._timings[0][0] < now_ns - self._window_ns:
+            self._timings.popleft()
+        if not self._timings:
+            return None
+        values_ns = np.fromiter((getattr(timing, column) for _, timing in self._timings), np.int64, len(self._timings))
+        p50, p99 = (round(float(value) / 1e6, 3) for value in np.percentile(values_ns, (50, 99)))
+        return Recent(p50, p99)
