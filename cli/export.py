@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from errors import UserError
+from errors import UserError, require_known
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -59,12 +59,11 @@ def model(
     from export.prove import GRAPH, STORED
     from export.request import DEFAULT_CAPABILITIES, ExportRequest, builds, parse_batch, parse_size
     from export.steps import Export, request_key
-    from export.to_onnx_options import DEFAULT_OPSET
 
     model_name, source = _source(name, weights)
     height, width = parse_size(size) if size else (None, None)
-    _refuse_unknown("--outputs", outputs, ("both", "logits", "labels"))
-    _refuse_unknown("--store", store, ("fp16", "int8", "fp32"))
+    require_known("--outputs", outputs, ("both", "logits", "labels"))
+    require_known("--store", store, ("fp16", "int8", "fp32"))
     made = builds(_names(to), _names(precision))
     if gpus and all(build.target != "tensorrt-rtx" for build in made):
         raise UserError("--gpus is for --to tensorrt-rtx; leave it out")
@@ -75,7 +74,7 @@ def model(
         height=height,
         width=width,
         batch=parse_batch(batch),
-        opset=DEFAULT_OPSET if opset is None else opset,
+        opset=opset,
         outputs=outputs,
         storage=store,
         trained_on=trained_on,
@@ -167,7 +166,7 @@ def cache(
 
     from export.cache import StepCache
 
-    _refuse_unknown("export cache", action, ("list", "prune"))
+    require_known("export cache", action, ("list", "prune"))
     store = StepCache()
     entries = store.entries() if action == "list" else store.prune(older_than_days)
     for entry in entries:
@@ -240,17 +239,6 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _refuse_unknown(what: str, given: str, choices: tuple[str, ...]) -> None:
-    import difflib
-
-    if given not in choices:
-        near = difflib.get_close_matches(given, choices, n=1)
-        raise UserError(
-            f"{what} {given!r} is not known; "
-            + (f"did you mean {near[0]!r}?" if near else f"give {', '.join(choices)}")
-        )
-
-
 def _dry_run(request: ExportRequest, out: Path) -> int:
     weights = request.weights or "random weights"
     _print(f"{request.model} from {weights} to {out}:")
@@ -271,13 +259,16 @@ def _watching() -> Iterator[tuple[Callable[[str], Callable[[Done | None], None]]
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=1.0)
+        step = ""
 
         def watch(name: str) -> Callable[[Done | None], None]:
-            progress.reset(task, total=1.0, description=name)
+            nonlocal step
+            step = name
+            progress.reset(task, total=1.0, description=step)
             return lambda done: _tell(progress, done)
 
         def on_progress(what: str, share: float) -> None:
-            progress.update(task, completed=share)
+            progress.update(task, completed=share, description=f"{step}: {what}")
 
         yield watch, on_progress
 

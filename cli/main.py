@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from cli.play import play
 from cli.simulate import simulate
 from cli.train import train
 from cli.validate import validate
-from errors import UserError
+from errors import UserError, hint
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -81,9 +80,7 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
     verbs = [*(verb.__name__ for verb in VERBS), *GROUPS]
     verb = next((word for word in arguments if not word.startswith("-")), "")
     if verb not in verbs:
-        near = difflib.get_close_matches(verb, verbs, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(verbs)}"
-        return _complain(f"run.py has no verb {verb!r}; {hint}")
+        return _complain(f"run.py has no verb {verb!r}; {hint(verb, verbs)}")
     return _complain(f"{verb}: {' '.join(text.split())} (see: run.py {verb} --help)")
 
 

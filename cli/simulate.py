@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from errors import UserError
+from errors import require_known
 
 if TYPE_CHECKING:
     from simulation.drive import Summary
@@ -172,11 +171,8 @@ class _Rate(ProgressColumn):
 
 
 def _one_of(option: str, value: str, choices: Collection[str]) -> str:
-    if value in choices:
-        return value
-    near = difflib.get_close_matches(value, choices, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(choices)}"
-    raise UserError(f"{option} {value}: unknown; {hint}")
+    require_known(option, value, choices)
+    return value
 
 
 def _several(option: str, text: str, choices: Collection[str]) -> set[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from errors import UserError
-from inference.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
+from inference.manifest import MANIFEST_NAME, Manifest, read_manifest, sha256_of, write_manifest
 
 
 @contextlib.contextmanager
@@ -42,9 +42,10 @@ def staging(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def share(source: Path, folder: Path, name: str) -> None:
-    """``source`` as ``folder/name``: a copy, as cheap as the disk makes it."""
+def share(source: Path, folder: Path, name: str) -> str:
+    """``source`` as ``folder/name``: a copy, as cheap as the disk makes it. Returns the copy's sha256."""
     shutil.copyfile(source, folder / name)
+    return sha256_of(folder / name)
 
 
 def place(staged: Path, out: Path, manifest: Manifest) -> Manifest:

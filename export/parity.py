@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,13 +13,28 @@ from inference.manifest import Stage
 
 FP32_RELATIVE = 1e-4
 """Largest difference of a float32 stage's outputs, relative to the largest value of that output."""
-FP32_SAME_LABEL = 0.999
-"""Of equal scores, rounding decides: a float32 stage that gives labels alone may differ in so many."""
-HALF_SAME_LABEL = 0.995
 _NOT_FINITE = 1e30
 """Written for what is not a number: JSON has none for it."""
 
 Run = Callable[[Arrays], Arrays]
+
+
+class Bound(NamedTuple):
+    """What a measure must keep."""
+
+    measure: str
+    at_least: bool
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.measure} {'>=' if self.at_least else '<='} {self.limit:g}"
+
+    def is_kept(self, measures: Mapping[str, float]) -> bool:
+        """Whether it is."""
+        value = measures[self.measure]
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
 FindLayer = Callable[[], Difference | None]
 
 
@@ -43,20 +59,20 @@ def stage(
 ) -> Stage:
     """Compare what a stage gave with what the network gives.
 
-    Bounds: float32 outputs within :data:`FP32_RELATIVE`, on adversarial inputs too; in fp16 and bf16 the same label on
-    :data:`HALF_SAME_LABEL` of what the task counts, on real inputs where there are any; int8 has none, what it costs is
-    stated. Nothing may be infinite or NaN.
+    Bounds: float32 outputs within :data:`FP32_RELATIVE`, on adversarial inputs too; in fp16 and bf16, and where a graph
+    gives no scores, what the family says its task allows, on real inputs where there are any; int8 has none, what it
+    costs is stated. Nothing may be infinite or NaN.
     """
     measures = compare(found, expected, samples, family)
-    bounds = _bounds(precision, measures)
-    passed = measures["finite"] == 1 and all(_kept(measures[what], bound) for what, bound in bounds.items())
+    bounds = _bounds(precision, measures, family)
+    passed = measures["finite"] == 1 and all(bound.is_kept(measures) for bound in bounds)
     difference = find_layer() if find_layer is not None and not passed else None
     return Stage(
         name=name,
         backend=backend,
         precision=precision,
         passed=passed,
-        bound=", ".join(f"{what} {'>=' if bound > 0.5 else '<='} {bound:g}" for what, bound in bounds.items()),
+        bound=", ".join(map(str, bounds)),
         measures=measures,
         first_difference=str(difference) if difference else None,
     )
@@ -81,17 +97,13 @@ def compare(
     )
 
 
-def _bounds(precision: str, measures: dict[str, float]) -> dict[str, float]:
+def _bounds(precision: str, measures: Mapping[str, float], family: Family) -> list[Bound]:
     if precision == "int8":
-        return {}
-    if precision != "fp32":
-        return {"same_label": HALF_SAME_LABEL}
-    relative = {"relative_max": FP32_RELATIVE, "adversarial_relative_max": FP32_RELATIVE}
-    return relative if "relative_max" in measures else {"same_label": FP32_SAME_LABEL}
-
-
-def _kept(value: float, bound: float) -> bool:
-    return value >= bound if bound > 0.5 else value <= bound
+        return []
+    if precision == "fp32" and "relative_max" in measures:
+        return [Bound(what, False, FP32_RELATIVE) for what in ("relative_max", "adversarial_relative_max")]
+    least = family.least_alike["fp32" if precision == "fp32" else "half"]
+    return [Bound(what, True, limit) for what, limit in least.items()]
 
 
 def _errors(ours: Arrays, theirs: Arrays) -> np.ndarray:

@@ -50,8 +50,7 @@ def prove(
         network = family.load(request)
         exact, stored = (outputs_of(_torch(each, manifest), samples) for each in (network.exact, network.stored))
         on_progress(STORED, 1 / steps)
-        precision = "fp32" if request.storage == "fp32" else request.storage
-        stages.append(stage(STORED, "torch", precision, stored, exact, samples, family))
+        stages.append(stage(STORED, "torch", request.storage, stored, exact, samples, family))
         expected, earlier = stored, ()
     else:
         earlier = tuple(s for s in manifest.parity.stages if s.name in (STORED, GRAPH)) if manifest.parity else ()

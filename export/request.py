@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from errors import UserError
-from export.to_onnx_options import DEFAULT_OPSET, ONE, OPSETS, Batch
+from errors import UserError, require_known
+from export.to_onnx_options import BF16_OPSET, ONE, OPSETS, Batch
 
 Target = Literal["onnx", "openvino", "tensorrt", "tensorrt-rtx"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
@@ -45,7 +44,8 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         model: of :data:`export.families.MODELS`.
         weights: a checkpoint, the folder of an exported model, or None: random ones.
         builds: what to make.
-        height, width, opset, outputs, storage, trained_on: of the graph; None: as the checkpoint was trained.
+        height, width, outputs, storage, trained_on: of the graph; None: as the checkpoint was trained.
+        opset: of the graph, and of those that are made of it; None: :data:`DEFAULT_OPSET`, bf16 its own.
         capabilities: GPUs that TensorRT-RTX builds for.
         version_compatible: TensorRT engines that later versions run.
         data: recordings to measure parity on; ``samples``: how many of their scans or frames.
@@ -58,7 +58,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     height: int | None = None
     width: int | None = None
     batch: Batch = ONE
-    opset: int = DEFAULT_OPSET
+    opset: int | None = None
     outputs: str = "both"
     storage: str = "fp16"
     trained_on: str | None = None
@@ -73,8 +73,13 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
             raise UserError("int8 needs real inputs to find its scales on: --calibrate DIR, a folder of recordings")
         if self.calibration is not None and all(build.precision != "int8" for build in self.builds):
             raise UserError("--calibrate is for --precision int8; leave it out, or add int8")
-        if self.opset not in OPSETS:
+        if self.opset is not None and self.opset not in OPSETS:
             raise UserError(f"--opset {self.opset}: give {OPSETS.start} to {OPSETS.stop - 1}")
+        engines = [build for build in self.builds if build.target.startswith("tensorrt")]
+        if self.opset is not None and self.opset < BF16_OPSET and any(b.precision == "bf16" for b in engines):
+            raise UserError(
+                f"--opset {self.opset}: ONNX has bf16 from opset {BF16_OPSET} on; give that, or leave it out"
+            )
         if self.version_compatible and all(build.target != "tensorrt" for build in self.builds):
             raise UserError("--version-compatible is for --to tensorrt; leave it out")
 
@@ -93,10 +98,7 @@ def builds(targets: Sequence[str], precisions: Sequence[str]) -> tuple[Build, ..
     """
     for what, given, known in (("--to", targets, PRECISIONS), ("--precision", precisions, PRECISIONS["tensorrt"])):
         for name in given:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(known)}"
-                raise UserError(f"{what} {name!r} is not known; {hint}")
+            require_known(what, name, known)
     found = tuple(
         Build(target, precision) for target, has in PRECISIONS.items() if target in targets for precision in has
         if precision in precisions

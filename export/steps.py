@@ -17,6 +17,7 @@ from export.families import Family, Sample, find
 from export.families import Request as GraphRequest
 from export.layers import FILE as LAYERS
 from export.request import Build, ExportRequest
+from export.to_onnx_options import DEFAULT_OPSET
 from inference.manifest import Artifact, Manifest, Parity, load_manifest, sha256_of
 
 GRAPH = "model.onnx"
@@ -30,12 +31,11 @@ _HALVES = ("fp16", "bf16")
 
 
 class Done(NamedTuple):
-    """One step of an export, for those who watch it. ``files``: what it added to the folder."""
+    """One step of an export, for those who watch it."""
 
     name: str
     result: Result
     size_bytes: int
-    failed: str | None = None
 
 
 class Export:
@@ -46,7 +46,7 @@ class Export:
         out: the folder to leave.
         cache: of earlier steps.
         watch: called before each step with its name; gives a function to call with what became of it.
-        on_progress: told of the progress within a step, 0 to 1.
+        on_progress: told what a step is at, and its progress, 0 to 1.
     """
 
     def __init__(
@@ -61,6 +61,8 @@ class Export:
         self.request, self.out = request, out
         self._cache, self._watch, self._on_progress = cache, watch, on_progress
         self._family: Family = find(request.model)
+        self._weights = _identity(request.weights)
+        self._opset = DEFAULT_OPSET if request.opset is None else request.opset
 
     def run(self) -> Manifest:
         """Make what was asked for, prove it, and leave it in the folder.
@@ -81,7 +83,7 @@ class Export:
             manifest = msgspec.structs.replace(
                 base, graph=GRAPH, graph_sha256=sha256_of(staged / GRAPH), artifacts=_once(artifacts)
             )
-            parity = self._parity(graph, staged, manifest)
+            parity = self._parity(staged, manifest)
             tools = versions(TOOLS) | {a.built_for["library"]: a.built_for["version"] for a in artifacts if a.built_for}
             manifest = msgspec.structs.replace(
                 manifest,
@@ -115,11 +117,11 @@ class Export:
         packages = versions(("torch", "onnx", "onnxscript", "onnxslim"))
         return {
             "model": request.model,
-            "weights": _identity(request.weights),
+            "weights": self._weights,
             "height": str(request.height),
             "width": str(request.width),
             "batch": str(request.batch),
-            "opset": str(request.opset),
+            "opset": str(self._opset),
             "outputs": request.outputs,
             "storage": request.storage,
             "trained_on": str(request.trained_on),
@@ -161,7 +163,7 @@ class Export:
 
     def _graph_request(self) -> GraphRequest:
         r = self.request
-        return GraphRequest(r.weights, r.height, r.width, r.batch, r.outputs, r.storage, r.opset, r.trained_on)
+        return GraphRequest(r.weights, r.height, r.width, r.batch, r.outputs, r.storage, self._opset, r.trained_on)
 
     def _build(self, build: Build, graph: Path, base: Manifest, staged: Path) -> Iterator[Artifact]:
         """Make one target in one precision; what is new in the folder."""
@@ -173,8 +175,8 @@ class Export:
         if build.target == "onnx":
             if build.precision != "fp32":
                 name = f"model.{build.precision}.onnx"
-                folders.share(lowered, staged, name)
-                yield Artifact(backend="onnxruntime", precision=build.precision, files={name: sha256_of(staged / name)})
+                files = {name: folders.share(lowered, staged, name)}
+                yield Artifact(backend="onnxruntime", precision=build.precision, files=files)
         elif build.target == "openvino":
             yield self._openvino(build, lowered, staged)
         else:
@@ -214,10 +216,7 @@ class Export:
             to_openvino(graph, folder / f"{stem}.xml")
 
         made = self._step("openvino int8" if stem != "model" else "openvino", key | versions(("openvino",)), make)
-        files = {}
-        for name in (f"{stem}.xml", f"{stem}.bin"):
-            folders.share(made / name, staged, name)
-            files[name] = sha256_of(staged / name)
+        files = {name: folders.share(made / name, staged, name) for name in (f"{stem}.xml", f"{stem}.bin")}
         # fp32 and bf16 are computed from the same file: what a session asks for decides.
         return Artifact(backend="openvino", precision="int8" if stem != "model" else "fp32", files=files)
 
@@ -226,8 +225,7 @@ class Export:
         from export.tensorrt.build import build_engine
         from export.tensorrt.key import engine_key
 
-        target = "tensorrt" if build.target == "tensorrt" else "tensorrt-rtx"
-        api, batch = load_api(target), self.request.batch
+        api, batch = load_api(build.target), self.request.batch
         capabilities = self.request.capabilities if build.target == "tensorrt-rtx" else ()
         profiles = None
         if not batch.is_fixed:
@@ -260,17 +258,16 @@ class Export:
                 raise UserError(str(error).replace(str(log), str(kept))) from error
 
         made = self._step(str(build), key, make)
-        files = {}
-        for name in (f"{stem}.engine", f"{stem}.log"):
-            folders.share(made / name, staged, name)
-            files[name] = sha256_of(staged / name)
+        files = {name: folders.share(made / name, staged, name) for name in (f"{stem}.engine", f"{stem}.log")}
         return Artifact(backend=build.target, precision=build.precision, files=files, built_for=key)
 
-    def _parity(self, graph: Path, staged: Path, manifest: Manifest) -> Parity:
+    def _parity(self, staged: Path, manifest: Manifest) -> Parity:
+        builds = measured(self.request.builds)
         key = {
-            "graph": self._graph_key()["weights"] + manifest.graph_sha256,
+            "weights": self._weights,
+            "graph": manifest.graph_sha256,
             "artifacts": hashlib.sha256(msgspec.json.encode(manifest.artifacts)).hexdigest(),
-            "builds": ", ".join(map(str, measured(self.request.builds))),
+            "builds": ", ".join(map(str, builds)),
             "data": _identity(self.request.data),
             "samples": str(self.request.samples),
             "machine": machine_key(),
@@ -282,7 +279,7 @@ class Export:
 
             request = None if self.request.is_from_folder else self._graph_request()
             parity = prove(
-                staged, manifest, self._family, measured(self.request.builds), request,
+                staged, manifest, self._family, builds, request,
                 data=self.request.data, count=self.request.samples, on_progress=self._on_progress,
             )  # fmt: skip
             (folder / PARITY).write_bytes(msgspec.json.encode(parity) + b"\n")

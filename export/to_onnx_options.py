@@ -7,6 +7,8 @@ from typing import NamedTuple
 OPSETS = range(18, 24)
 """What torch's exporter writes and ONNX Runtime, OpenVINO and TensorRT read."""
 DEFAULT_OPSET = 20
+BF16_OPSET = 22
+"""The first with bfloat16 operators: older graphs are brought to it, :mod:`export.precision.half`."""
 
 
 class Batch(NamedTuple):

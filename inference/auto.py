@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from errors import UserError
+from errors import UserError, require_known
 from inference.manifest import Manifest, Stage, Tensor, load_manifest, require_unchanged
 from inference.session import Choice, Engine, Precision, Session
 from inference.threads import session_threads
@@ -90,8 +89,8 @@ def open_session(
 
 def check_request(backend: str, precision: str) -> None:
     """Raise :class:`UserError` where ``backend`` or ``precision`` is not a choice, or cannot be had here. Cheap."""
-    _check_choice("backend", backend, ("auto", *BACKENDS))
-    _check_choice("precision", precision, ("auto", *sorted({p for each in PRECISIONS.values() for p in each})))
+    require_known("backend", backend, ("auto", *BACKENDS))
+    require_known("precision", precision, ("auto", *sorted({p for each in PRECISIONS.values() for p in each})))
     if backend != "auto":
         _check_available(backend, precision)
 
@@ -225,13 +224,6 @@ def _reason(engine: Engine, name: str, precision: str) -> str:
 
 def _fallback(engine: Engine, name: str) -> str:
     return f"backend {name} was to run on {BACKENDS[name]}, but fell back to {engine.provider}"
-
-
-def _check_choice(what: str, given: str, choices: Sequence[str]) -> None:
-    if given not in choices:
-        near = difflib.get_close_matches(given, choices, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(choices)}"
-        raise UserError(f"{what} {given!r} is not known; {hint}")
 
 
 def _check_available(name: str, precision: str) -> None:

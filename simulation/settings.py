@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from errors import UserError
+from errors import UserError, hint
 from simulation.weather import LightName, WeatherName
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -76,9 +75,7 @@ def changed(settings: Settings, assignments: list[str]) -> Settings:
         if key in ("sensor", "weather", "light"):
             raise UserError(f"--set {assignment}: use --{key} {text}")
         if key not in kinds:
-            near = difflib.get_close_matches(key, kinds, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds)}"
-            raise UserError(f"--set {assignment}: no such key; {hint}")
+            raise UserError(f"--set {assignment}: no such key; {hint(key, kinds)}")
         group, name = key.split(".")
         try:
             values[group][name] = msgspec.convert(text, kinds[key], strict=False)

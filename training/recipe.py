@@ -5,7 +5,6 @@ A family extends :class:`Recipe` with its model, its data and its losses (:mod:`
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import msgspec
 import yaml
 
-from errors import UserError
+from errors import UserError, hint
 
 _DURATION = r"^\d+(\.\d+)? *(steps?|epochs?)$"
 Duration = Annotated[str, msgspec.Meta(pattern=_DURATION)]
@@ -139,9 +138,9 @@ def _refuse_unknown(values: dict[str, Any], kind: type, path: Path, prefix: str)
     known = get_type_hints(kind)
     for key, value in values.items():
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(known)}"
-            raise UserError(f"{path}: {prefix}{key}: no such key; {hint}")
+            raise UserError(
+                f"{path}: {prefix}{key}: no such key; {hint(f'{prefix}{key}', [prefix + name for name in known])}"
+            )
         if isinstance(value, dict) and isinstance(known[key], type) and issubclass(known[key], Settings):
             _refuse_unknown(value, known[key], path, f"{prefix}{key}.")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from errors import UserError
+from errors import require_known
 from inference.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -64,6 +63,9 @@ class Family(Protocol):
     """The folder of the exported model that the project ships, where it ships one."""
     keep_fp32: Mapping[str, tuple[str, ...]]
     """By precision, patterns of what stays in float32 (:class:`export.precision.keep.KeepFp32`)."""
+    least_alike: Mapping[Literal["fp32", "half"], Mapping[str, float]]
+    """The least that :meth:`measure` must give for a stage to pass: in fp16 and bf16 (``half``), and in float32 for a
+    graph that gives decisions alone, without the scores behind them."""
 
     def load(self, request: Request) -> Network:
         """Imports torch. Raises UserError: weights of another model, or a size the network cannot take."""
@@ -106,8 +108,5 @@ def find(name: str) -> Family:
     Raises:
         UserError: there is none; with the nearest name.
     """
-    if name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(MODELS)}"
-        raise UserError(f"export: no model is called {name!r}; {hint}")
+    require_known("export: model", name, MODELS)
     return MODELS[name]()

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from errors import UserError
 from export.precision.graph import opset_of, values
 from export.precision.keep import Half, KeepFp32, kept_nodes
+from export.to_onnx_options import BF16_OPSET
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def to_half(model: onnx.ModelProto, precision: Half, keep: KeepFp32) -> onnx.Mod
     Raises:
         UserError: a weight is beyond the range of float16, or a pattern of ``keep`` matches nothing.
     """
-    lowered = _at_least_opset(model, 22 if precision == "bf16" else 13)
+    lowered = _at_least_opset(model, BF16_OPSET if precision == "bf16" else 13)
     _HalfGraph(lowered, precision, kept_nodes(lowered.graph, keep, precision)).rewrite()
     return lowered
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from errors import UserError
+from errors import UserError, hint
 
 Shape = tuple[int, ...]
 Profile = tuple[Shape, Shape, Shape]
@@ -22,9 +21,7 @@ def check_profiles(graph: Path, inputs: Mapping[str, Shape], profiles: Mapping[s
     """
     for name in profiles:
         if name not in inputs:
-            near = difflib.get_close_matches(name, inputs, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"its inputs are {', '.join(inputs)}"
-            raise UserError(f"{graph}: has no input {name!r} to give a profile; {hint}")
+            raise UserError(f"{graph}: has no input {name!r} to give a profile; {hint(name, inputs)}")
     for name, shape in inputs.items():
         if -1 in shape and name not in profiles:
             raise UserError(

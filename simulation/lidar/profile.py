@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from errors import UserError
+from errors import UserError, hint
 
 SENSORS = Path(__file__).resolve().parents[2] / "configs" / "sensors"
 
@@ -120,11 +119,7 @@ def load_profile(name: str) -> Profile:
     """The profile of one sensor. :class:`UserError` where there is none of that name, or its file is wrong."""
     known = profile_names()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UserError(
-            f"sensor {name}: there is no such profile in configs/sensors; {hint}(known: {', '.join(known)})"
-        )
+        raise UserError(f"sensor {name}: there is no such profile in configs/sensors; {hint(name, known)}")
     return read_profile(SENSORS / f"{name}.yaml")
 
 

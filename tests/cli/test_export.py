@@ -72,7 +72,7 @@ def test_a_dry_run_makes_nothing(out, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["squeezsegv3-21"], "no model is called 'squeezsegv3-21'; did you mean 'squeezesegv3-21'?"),
+        (["squeezsegv3-21"], "model 'squeezsegv3-21' is not known; did you mean 'squeezesegv3-21'?"),
         (["squeezesegv3-53"], "ships no weights of it; give --weights CHECKPOINT, or random"),
         ([NAME, "--weights", "nowhere.pt"], "--weights nowhere.pt: no such file"),
         ([NAME, "--weights", "random", "--to", "openvno"], "--to 'openvno' is not known; did you mean 'openvino'?"),
@@ -88,6 +88,10 @@ def test_a_dry_run_makes_nothing(out, capsys):
         ([NAME, "--weights", "random", "--batch", "4:2:8"], "smallest:usual:largest must not fall"),
         ([NAME, "--weights", "random", "--batch", "0"], "--batch '0': give a number"),
         ([NAME, "--weights", "random", "--opset", "11"], "--opset 11: give 18 to 23"),
+        (
+            [NAME, "--weights", "random", "--opset", "20", "--to", "tensorrt-rtx", "--precision", "bf16"],
+            "--opset 20: ONNX has bf16 from opset 22 on",
+        ),
         ([NAME, "--weights", "random", "--data", "nowhere"], "--data nowhere: no such folder"),
         ([NAME, "--weights", "random", "--gpus", "SM86"], "--gpus is for --to tensorrt-rtx"),
         ([NAME, "--weights", "random", "--outputs", "label"], "--outputs 'label' is not known; did you mean 'labels'?"),

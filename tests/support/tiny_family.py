@@ -44,6 +44,7 @@ class TinyFamily:
     name = NAME
     shipped = None
     keep_fp32: ClassVar = {}
+    least_alike: ClassVar = {"fp32": {"same_label": 0.999}, "half": {"same_label": 0.995}}
 
     def load(self, request: Request) -> Network:
         torch.manual_seed(0)

@@ -38,8 +38,8 @@ def test_overrides(kind):
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("optimiser.learnig_rate=1", r"optimiser\.learnig_rate: no such key; did you mean optimiser\.learning_rate\?"),
-        ("colour=1", "colour: no such key; there are family, "),
+        ("optimiser.learnig_rate=1", r"optimiser\.learnig_rate: no such key; did you mean 'optimiser\.learning_rate'"),
+        ("colour=1", "colour: no such key; choose one of family, "),
         ("batch=0", "batch: expected `int` >= 1"),
         ("batch=many", "batch: expected `int`, got `str`"),
         ("model.sac=xx", r"model\.sac: invalid enum value 'xx'"),
