@@ -14,19 +14,18 @@ BAD_STATES = ("dead", "restarting", "gone")
 
 def live_table(status: RunStatus) -> RenderableType:
     """The run as it is now, at most 100 columns wide."""
-    return Group(_heading(status), _nodes(status), _edges(status))
+    return Group(_heading(status), "", _nodes(status), "", _edges(status))
 
 
 def _heading(status: RunStatus) -> Text:
-    pace = "as fast as it goes" if status.rate is None else f"at {status.rate:g} x the recorded pace"
-    what = f"{status.stage} for {status.elapsed_s:.0f} s" if status.stage == "starting" else f"{status.stage}, {pace}"
-    clock = "" if status.stage == "starting" else f", {status.elapsed_s:.0f} s"
-    return Text.assemble((status.graph, "bold"), f": {what}{clock}; rates and times of the last {status.window_s:g} s")
+    pace = "as fast as it goes" if status.rate is None else f"rate {status.rate:g}"
+    what = f"{status.stage}, {status.elapsed_s:.0f} s, {pace}; rates and times over {status.window_s:g} s"
+    return Text.assemble((status.graph, "bold"), ": ", what)
 
 
 def _table(*headings: str, left: int) -> Table:
     """A table whose first ``left`` columns are words and whose others are figures."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="left" if index < left else "right", no_wrap=True)
     return table

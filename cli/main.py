@@ -14,6 +14,7 @@ from cli.doctor import doctor
 from cli.graph import graph
 from cli.play import play
 from cli.simulate import simulate
+from cli.top import top
 from cli.train import train
 from cli.validate import validate
 from errors import UserError, hint
@@ -24,7 +25,7 @@ EXIT_INTERRUPTED = 130
 # UsageError of whichever click typer is built on.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-VERBS = (play, simulate, train, graph, validate, doctor)
+VERBS = (play, top, simulate, train, graph, validate, doctor)
 GROUPS = {
     "evaluate": (evaluate.segmentation,),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),

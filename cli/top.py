@@ -36,9 +36,7 @@ def top(
         raise UserError("top: the output is no terminal; give --once for one table or --json for one line per status")
     reader = StatusReader(folder)
     try:
-        first = reader.read(ANSWER_TIMEOUT_S)
-        if first is None:
-            raise UserError(f"{folder}: its run has said nothing for {ANSWER_TIMEOUT_S:g} s; is it stopped?")
+        first = _first(reader, folder)
         if once:
             print(_json(first)) if as_json else console.print(live_table(first))
             return 0
@@ -71,6 +69,17 @@ def _newest() -> Path:
     if folder is None:
         raise UserError(f"no run is going on under {ROOT / 'out'}; start one with play, or name its --out folder")
     return folder
+
+
+def _first(reader: StatusReader, folder: Path) -> RunStatus:
+    """Raises :class:`errors.UserError` where none comes."""
+    for _ in range(round(ANSWER_TIMEOUT_S / POLL_S)):
+        status = reader.read(POLL_S)
+        if status is not None:
+            return status
+        if end := _end(folder):
+            raise UserError(f"{folder}: its run has just {end}")
+    raise UserError(f"{folder}: its run has said nothing for {ANSWER_TIMEOUT_S:g} s; is it stopped?")
 
 
 def _until_over(reader: StatusReader, first: RunStatus, folder: Path) -> Iterator[tuple[RunStatus, float]]:

@@ -11,6 +11,7 @@ from pipeline.clock import now_ns
 from pipeline.expected_rate import RateJudge
 from pipeline.graph import Graph
 from pipeline.ledger import NodeLedger, RunLedger
+from pipeline.node import load_node_class, node_signature
 from pipeline.process import WorkerProcess
 from pipeline.report import RateReport
 from pipeline.status import EdgeStatus, NodeStatus, ProcessStatus, RateStatus, RunStatus
@@ -28,23 +29,26 @@ class LiveView:
         self._rate = rate
         self._begun_ns = now_ns()
         self._sources_of = {name: _sources(name, ledger.graph) for name in ledger.graph.nodes}
+        self._sinks = {
+            name
+            for name, spec in ledger.graph.nodes.items()
+            if node_signature(load_node_class(spec.type)).output is None
+        }
         self._judges = {
             name: RateJudge(name, spec.expected_rate, rate)
             for name, spec in ledger.graph.nodes.items()
             if spec.expected_rate is not None
         }
-        self._forget()
-
-    def start(self) -> None:
-        """Messages flow from now on."""
-        self._forget()
-        for judge in self._judges.values():
-            judge.start(now_ns())
-
-    def _forget(self) -> None:
+        self._started_ns: int | None = None
         self._edge_windows: dict[str, CountWindow] = defaultdict(CountWindow)
         self._node_windows: dict[str, CountWindow] = defaultdict(CountWindow)
         self._process_windows: dict[str, CountWindow] = defaultdict(CountWindow)
+
+    def start(self) -> None:
+        """Messages flow from now on."""
+        self._started_ns = now_ns()
+        for judge in self._judges.values():
+            judge.start(self._started_ns)
 
     def status(self, stage: str, processes: list[WorkerProcess]) -> RunStatus:
         """The run as it is now."""
@@ -80,7 +84,8 @@ class LiveView:
         self, name: str, node: NodeLedger, process: WorkerProcess, into: Mapping[str, float], stage: str, now: int
     ) -> NodeStatus:
         window = self._node_windows[name]
-        window.add(node.beat_ns, {"out": node.total_emitted})
+        if self._started_ns is not None and name not in self._sinks:
+            window.add(max(node.beat_ns, self._started_ns), {"out": node.total_emitted})
         return NodeStatus(
             node=name,
             process=process.name,
@@ -109,7 +114,8 @@ class LiveView:
 
     def _edge(self, publisher: NodeLedger, edge: EdgeAccount, now: int) -> EdgeStatus:
         window = self._edge_windows[edge.edge]
-        window.add(publisher.beat_ns, {"offered": edge.offered, **edge.lost})
+        if self._started_ns is not None:
+            window.add(max(publisher.beat_ns, self._started_ns), {"offered": edge.offered, **edge.lost})
         offered_hz = window.per_s("offered", now)
         lately = {reason: int(window.rise(reason)) for reason in edge.lost}
         return EdgeStatus(
