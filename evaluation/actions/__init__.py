@@ -1,0 +1,1 @@
+"""How right detected actions are: mean average precision over temporal IoU."""

@@ -1,0 +1,1 @@
+"""How many actions are found by how many proposals: AR@AN and AUC."""
