@@ -27,7 +27,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (play, top, simulate, train, graph, validate, doctor)
 GROUPS = {
-    "evaluate": (evaluate.segmentation,),
+    "evaluate": (evaluate.segmentation, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),
     "import": (import_.squeezesegv3,),
 }
@@ -49,7 +49,8 @@ def build() -> Any:
         group = typer.Typer(rich_markup_mode=None)
         for verb in verbs:
             group.command(verb.__name__.rstrip("_"))(verb)
-        app.add_typer(group, name=name, help=sys.modules[verbs[0].__module__].__doc__)
+        module = ".".join(verbs[0].__module__.split(".")[:2])  # cli.evaluate, of cli.evaluate.scans too
+        app.add_typer(group, name=name, help=sys.modules[module].__doc__)
     return typer.main.get_command(app)
 
 

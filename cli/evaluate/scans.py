@@ -1,15 +1,13 @@
-"""Score predictions by the benchmarks' own protocols."""
+"""``run.py evaluate segmentation``."""
 
 from __future__ import annotations
 
-import importlib.util
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.evaluate.output import percent, prepare, save
 from errors import UserError
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def segmentation(
 
     _refuse_unused(checkpoint, model, predictions, knn, backend, precision)
     if out is not None:
-        _prepare(out)
+        prepare(out, draws=True)
     table = load_label_table()
     scans, left_out = select_scans(data, sequences)
     knn = DEFAULT_KNN if knn is None else knn
@@ -62,16 +60,6 @@ def _refuse_unused(
         raise UserError("--knn: predictions from files are scored as they are; leave it out")
     if model is None and (backend is not None or precision is not None):
         raise UserError("--backend and --precision are for --model; leave them out")
-
-
-def _prepare(out: Path) -> None:
-    """What would go wrong at the end of a long run goes wrong before it."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise UserError("--out draws pictures and needs matplotlib: pip install rangecast[train]")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: cannot be written: {error.strerror}; give another folder") from error
 
 
 def _predictor(
@@ -134,16 +122,16 @@ def _print(whole: Scores, parts: list[Scores], table: LabelTable, frames: int) -
     shown.columns[0].justify = "left"
     everything = [whole, *parts]
     for c in range(1, len(table.names)):
-        cells = [_percent(part.iou[c]) if part.support[c] else "-" for part in everything]
+        cells = [percent(part.iou[c]) if part.support[c] else "-" for part in everything]
         shown.add_row(table.names[c], f"{whole.support[c]:,}", *cells, style=None if whole.support[c] else "dim")
     shown.add_row()
     classes = len(table.names) - 1
     totals = {
-        f"mIoU official ({classes})": [_percent(part.miou) for part in everything],
-        "mIoU present": [_percent(part.miou_present) for part in everything],
+        f"mIoU official ({classes})": [percent(part.miou) for part in everything],
+        "mIoU present": [percent(part.miou_present) for part in everything],
         "classes present": [str(part.present.sum()) for part in everything],
-        "accuracy": [_percent(part.accuracy) for part in everything],
-        "accuracy official": [_percent(part.accuracy_official) for part in everything],
+        "accuracy": [percent(part.accuracy) for part in everything],
+        "accuracy official": [percent(part.accuracy_official) for part in everything],
         "points labelled": [short(part.labelled) for part in everything],
     }
     for name, cells in totals.items():
@@ -157,33 +145,14 @@ def _print(whole: Scores, parts: list[Scores], table: LabelTable, frames: int) -
     )
 
 
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f}"
-
-
 def _save(out: Path, values: dict[str, Any], whole: Scores, parts: list[Scores], table: LabelTable) -> None:
-    import msgspec
     import numpy as np
 
-    from cli.show import console
     from evaluation.segmentation.pictures import draw_confusion, draw_iou_by_distance
 
     counts = np.array(values["confusion"])
-    text = msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
-    try:
-        _whole(out / "confusion.png", lambda path: draw_confusion(counts, table.names, path))
-        _whole(out / "iou_by_distance.png", lambda path: draw_iou_by_distance(whole, parts, table.names, path))
-        _whole(out / "scores.json", lambda path: path.write_bytes(text))
-    except OSError as error:
-        raise UserError(f"--out {out}: cannot be written: {error.strerror}; give another folder") from error
-    console.print(f"{out}: scores.json, confusion.png, iou_by_distance.png", soft_wrap=True)
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside ``path`` and rename: an earlier evaluation's file is replaced by a whole one or stays."""
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    pictures = {
+        "confusion.png": lambda path: draw_confusion(counts, table.names, path),
+        "iou_by_distance.png": lambda path: draw_iou_by_distance(whole, parts, table.names, path),
+    }
+    save(out, values, pictures)

@@ -1,0 +1,6 @@
+"""Score predictions by the benchmarks' own protocols."""
+
+from cli.evaluate.scans import segmentation
+from cli.evaluate.videos import actions, proposals
+
+__all__ = ["actions", "proposals", "segmentation"]
