@@ -9,7 +9,7 @@ from typing import Any
 import typer
 import typer.main
 
-from cli import evaluate, export, import_
+from cli import evaluate, export, import_, profile
 from cli.doctor import doctor
 from cli.graph import graph
 from cli.play import play
@@ -30,6 +30,7 @@ GROUPS = {
     "evaluate": (evaluate.segmentation, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),
     "import": (import_.squeezesegv3,),
+    "profile": (profile.transport,),
 }
 """Verbs with verbs of their own: ``run.py evaluate segmentation``."""
 

@@ -1,0 +1,91 @@
+"""Rangecast's own links, as two nodes of a graph have them: codec, I/O threads, outbox, credit (policy ``all``)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from pipeline import account
+from pipeline.control import InputSpec, NodeTask, OutputSpec
+from pipeline.links import NodeLinks
+from pipeline.messages import Header, Message, uint8
+from pipeline.publisher import inproc_endpoint
+from pipeline.subscriber import Arrived
+from profiling.transport.peers.interface import QUEUE, Meeting
+
+
+class Payload(Message, frozen=True, kw_only=True):
+    """A message of a single array."""
+
+    values: Annotated[np.ndarray, uint8("N")]
+
+
+class Sender:
+    def __init__(self, meeting: Meeting) -> None:
+        outputs = [OutputSpec("receiver.payload", "all", QUEUE)]
+        self._links = NodeLinks(_task("sender", outputs=outputs), meeting.context, input_types={})
+        own_process = meeting.wire == "inproc"
+        endpoint = "tcp://127.0.0.1:*" if meeting.wire == "tcp" else f"ipc://{meeting.folder}/links"
+        bound = self._links.output.bind(endpoint, curve=False, inproc=own_process)
+        self.endpoint = inproc_endpoint("sender") if own_process else bound
+        self._links.start({}, [])
+        self._seq = 0
+
+    def send(self, payload: np.ndarray) -> None:
+        self._links.output.publish(Payload(header=Header(source="sender", seq=self._seq), values=payload))
+        self._seq += 1
+
+    def close(self) -> None:
+        self._links.close()
+
+
+class Receiver:
+    def __init__(self, meeting: Meeting) -> None:
+        given = InputSpec(
+            name="payload",
+            publisher="sender",
+            policy="all",
+            queue=QUEUE,
+            curve=False,
+            tolerance_ns=0,
+            offset_ns=0,
+            period_ns=0,
+            publisher_is_source=True,
+        )
+        self._links = NodeLinks(_task("receiver", inputs=[given]), meeting.context, input_types={"payload": Payload})
+        self._links.start({"sender": meeting.endpoint}, [])
+        self._arrived: Arrived | None = None
+
+    def receive(self) -> np.ndarray:
+        item = self._links.inputs.receive(timeout_s=None)
+        assert isinstance(item, Arrived)  # the sender is ended after us
+        self._arrived = item
+        message: Any = item.message
+        return message.values
+
+    def done(self) -> None:
+        assert self._arrived is not None
+        self._links.inputs.acknowledge("payload", credit=1, done=[(self._arrived.link.seq, account.USED)])
+        self._arrived = None
+
+    def close(self) -> None:
+        self._links.close()
+
+
+def _task(name: str, *, inputs: list[InputSpec] | None = None, outputs: list[OutputSpec] | None = None) -> NodeTask:
+    return NodeTask(
+        name=name,
+        type="",
+        params={},
+        endpoint="",
+        curve=False,
+        inputs=inputs or [],
+        outputs=outputs or [],
+        publish=None,
+        sync_timeout_ns=None,
+        deadline_ns=None,
+        frame_limit=None,
+        resume_after=None,
+        trace=None,
+    )
