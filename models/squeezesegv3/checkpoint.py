@@ -1,21 +1,18 @@
 """A trained SqueezeSegV3 in one file: its weights, and what export, evaluation and further training need to know.
 
-Tensors and plain values only: reading a checkpoint runs nothing. How to go on with an interrupted training (optimiser,
-generators, best score) is the training's own file.
+How to go on with an interrupted training (optimiser, generators, best score) is the training's own file.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
-import pickle
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from errors import UserError
+from models.checkpoint_file import read_values, write_values
 from models.range_view.normalize import HDL64_MEANS, HDL64_STDS
 from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
 from models.squeezesegv3.network import SqueezeSegV3
@@ -69,16 +66,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    content = io.BytesIO()
-    torch.save({"family": _FAMILY, **vars(checkpoint)}, content)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_bytes(content.getbuffer())
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_values(path, {"family": _FAMILY, **vars(checkpoint)})
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -87,7 +75,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         UserError: no such file, not a checkpoint of this network, or its weights are not those of the network it names.
     """
-    state = _load(path)
+    state = read_values(path)
     expected = {field.name for field in dataclasses.fields(Checkpoint)}
     if not isinstance(state, dict) or state.pop("family", None) != _FAMILY:
         raise UserError(f"{path}: not a checkpoint of SqueezeSegV3; give one that run.py train or run.py import wrote")
@@ -103,14 +91,3 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged: {' '.join(str(error).split())[:300]}") from error
     return checkpoint
-
-
-def _load(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such checkpoint") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path}: not a checkpoint, or damaged; train, import or copy it again") from error
