@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cli.evaluate.output import percent, prepare, save
-from errors import require_known
+from errors import UserError, require_known
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,7 +100,13 @@ def _read(predictions: Path, annotations: Path, subset: str | None) -> _Given:
     known = read_annotations(annotations)
     chosen = of_subset(known, subset, annotations)
     truths = {name: video for name, video in chosen.items() if len(video.segments_s)}
-    by_name, names = match_names(read_results(predictions), truths.keys(), known.keys())
+    if not truths:
+        of = "" if subset is None else f" of subset {subset}"
+        raise UserError(f"{annotations}: no action{of} is annotated; there is no truth to score by")
+    found = read_results(predictions)
+    if not any(len(video.scores) for video in found.values()):
+        raise UserError(f"{predictions}: has no predictions; there is nothing to score")
+    by_name, names = match_names(found, truths.keys(), known.keys())
     return _Given(truths, by_name, names)
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 from evaluation.proposals.protocol import RecallCurve
 
 _DPI = 110
-_INK, _ACCENT = "#1f2933", "#d1495b"
+_INK, _MUTED, _ACCENT = "#1f2933", "#8a97a5", "#d1495b"
+_ON_WHITE = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 
 
 def draw_recall(curve: RecallCurve, listed: Sequence[int], path: Path) -> None:
-    """AR over AN with the area that is the AUC, its values at ``listed``, and recall at each temporal IoU."""
+    """AR over AN with the area that is the AUC, its values at ``listed``, and recall at each temporal IoU.
+
+    Where the predictions are fewer than the AN at the end, a line says from where on there are no more.
+    """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -29,8 +33,12 @@ def draw_recall(curve: RecallCurve, listed: Sequence[int], path: Path) -> None:
     for at in listed:
         value = 100 * curve.at(at).mean()
         axis.plot(at, value, "o", color=_ACCENT, markersize=5)
-        axis.annotate(f"{value:.1f}", (at, value), (0, 7), textcoords="offset points", ha="center", fontsize=9,
-                      color=_ACCENT, weight="bold")  # fmt: skip
+        axis.annotate(f"{value:.1f}", (at, value), (4, -14), textcoords="offset points", fontsize=9, color=_ACCENT,
+                      weight="bold", ha="right" if at == number[-1] else "left", bbox=_ON_WHITE)  # fmt: skip
+    if (there := curve.used / curve.videos) < number[-1]:
+        axis.axvline(there, color=_MUTED, linestyle="--", linewidth=1)
+        axis.annotate("no more proposals from here on", (there, 1.5), (4, 0), textcoords="offset points",
+                      fontsize=8, color=_MUTED, rotation=90, va="bottom")  # fmt: skip
     axis.set_xlim(0, number[-1] * 1.02)
     axis.set_ylim(0, 102)
     axis.set_xlabel("average number of proposals per video (AN)")
