@@ -8,13 +8,14 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from errors import UserError
+from errors import require_known
 from formats.labelled_scans import LabelledScan, ScanFiles, read_classes
 from formats.labels import LabelTable
 from models.range_view.labels import label_image
 from models.range_view.normalize import normalize
 from models.range_view.projection import Projection, project
 from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
+from training.pasting import Things
 from training.recipe import NotNegative, Settings, Share
 
 
@@ -27,7 +28,8 @@ class Augmentation(Settings, kw_only=True):
     distances, at most. ``range_noise_m``: deviation along the beam, at most. ``drop``: share of points left out, at
     most. ``remission_spread``: deviation of the logarithms of a gamma and of a gain; ``remission_noise``: deviation, at
     most; in the share ``remission_blind`` of all windows it is one value everywhere. ``balanced``: share of windows
-    that look at a point of a class drawn among those of the scan, so that rare classes are seen.
+    that look at a point of a class drawn among those of the scan, so that rare classes are seen. ``paste``: of classes,
+    by name, how many objects of other scans are put into a window on average (:mod:`training.pasting`).
     """
 
     yaw_deg: NotNegative = 8.0
@@ -43,13 +45,15 @@ class Augmentation(Settings, kw_only=True):
     remission_blind: Share = 0.1
     balanced: Share = 0.5
     rough_m: dict[str, NotNegative] = msgspec.field(default_factory=dict)
+    paste: dict[str, NotNegative] = msgspec.field(default_factory=dict)
 
 
 class ClassTraits(NamedTuple):
-    """What augmentation knows of each class. ``rough_m`` [C]: see :class:`Augmentation`. ``interest`` [C]: how likely a
-    window looks at it, beside the others of its scan."""
+    """What augmentation knows of each class. ``rough_m``, ``paste`` [C]: see :class:`Augmentation`. ``interest`` [C]:
+    how likely a window looks at it, beside the others of its scan."""
 
     rough_m: np.ndarray
+    paste: np.ndarray
     interest: np.ndarray
 
     @classmethod
@@ -57,15 +61,16 @@ class ClassTraits(NamedTuple):
         """Of classes of these names and shares of all points ([C]; :func:`class_frequencies`).
 
         Raises:
-            UserError: ``how.rough_m`` has a name that is none of ``names``.
+            UserError: ``how.rough_m`` or ``how.paste`` has a name that is none of ``names``.
         """
-        for name in how.rough_m:
-            if name not in names:
-                raise UserError(f"augmentation.rough_m: no class is called {name!r}; there are {', '.join(names)}")
+        for key, values in (("rough_m", how.rough_m), ("paste", how.paste)):
+            for name in values:
+                require_known(f"augmentation.{key}: class", name, names)
         # The square root, between "as often as there are points" and "all alike": one truck in six scans would then be
         # looked at as rarely as it is there.
         interest = 1 / np.sqrt(np.maximum(frequencies, 1e-5))
-        return cls(np.array([how.rough_m.get(name, 0.0) for name in names]), interest)
+        rough_m, paste = (np.array([values.get(name, 0.0) for name in names]) for values in (how.rough_m, how.paste))
+        return cls(rough_m, paste, interest)
 
 
 def class_frequencies(scans: Iterable[ScanFiles], table: LabelTable) -> np.ndarray:
@@ -128,8 +133,12 @@ def training_sample(
     crop_width: int,
     how: Augmentation,
     traits: ClassTraits,
+    things: Things | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An augmented window of a scan's range image: normalised image [5, H, w] float32, labels [H, w] uint8."""
+    """An augmented window of a scan's range image: normalised image [5, H, w] float32, labels [H, w] uint8.
+
+    ``things``: what ``traits.paste`` takes its objects from.
+    """
     yaw_rad = rng.uniform(-np.pi, np.pi) if rng.random() < how.any_yaw else rng.normal(0, np.radians(how.yaw_deg))
     mirror = int(rng.choice([-1, 1])) if how.mirror else 1
     azimuth = np.arctan2(scan.points[:, 1], scan.points[:, 0])
@@ -139,8 +148,11 @@ def training_sample(
     column = 0.5 * (1 - _wrapped(wanted) / np.pi) * width + rng.uniform(-0.35, 0.35) * crop_width
     left = int(np.clip(column - crop_width / 2, 0, width - crop_width))
     centre = mirror * ((1 - 2 * (left + crop_width / 2) / width) * np.pi - yaw_rad)
-    near = np.abs(_wrapped(azimuth - centre)) < np.pi * crop_width / width + np.radians(5)
+    half = np.pi * crop_width / width
+    near = np.abs(_wrapped(azimuth - centre)) < half + np.radians(5)
     part = LabelledScan(scan.points[near], scan.labels[near]) if crop_width < width else scan
+    if things is not None:
+        part = things.paste_into(part, rng, traits.paste, centre, half)
 
     augmented = augment(part, rng, how, yaw_rad, mirror, traits.rough_m)
     projection = _project(augmented.points, height, width)

@@ -23,6 +23,7 @@ from models.squeezesegv3.inference import inference_form
 from models.squeezesegv3.network import SqueezeSegV3
 from training.drives import split
 from training.losses import CLASS_WEIGHTS, lovasz_softmax, multi_layer_cross_entropy
+from training.pasting import Things
 from training.recipe import Count, NotNegative, Recipe, Settings, Share, ValidationSettings
 from training.scans import (
     Augmentation,
@@ -85,9 +86,9 @@ class SegmentationRecipe(Recipe, kw_only=True):
     validation: SegmentationValidation
 
 
-def _shown(scans: Sequence[Any]) -> Iterable[Any]:
+def _shown(scans: Sequence[Any], what: str) -> Iterable[Any]:
     """``scans``, with progress in the first of several processes: to read all labels can take minutes."""
-    return track(scans, "counting labels", transient=True, disable=os.environ.get("RANK", "0") != "0")
+    return track(scans, what, transient=True, disable=os.environ.get("RANK", "0") != "0")
 
 
 class SegmentationTask:
@@ -109,9 +110,11 @@ class SegmentationTask:
         validation = [scan for drive in held_out for scan in scans_of(drive)]
         count = min(recipe.validation.scans or len(validation), len(validation))
         self._validation = [validation[i * len(validation) // count] for i in range(count)]
-        frequencies = class_frequencies(_shown(self._scans), self._table)
+        frequencies = class_frequencies(_shown(self._scans, "counting labels"), self._table)
         self._weights = CLASS_WEIGHTS[recipe.loss.class_weights](frequencies)
         self._traits = ClassTraits.of(recipe.augmentation, self._table.names, frequencies)
+        pasted = np.flatnonzero(self._traits.paste).tolist()
+        self._things = Things.collect(_shown(self._scans, "objects"), self._table, pasted) if pasted else None
         self.samples, self.validation_samples = len(self._scans), len(self._validation)
         self.data = {
             "training": [drive.name for drive in drives],
@@ -140,7 +143,7 @@ class SegmentationTask:
     def sample(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         image, how = self._recipe.image, self._recipe.augmentation
         scan = read_scan(self._scans[index], self._table)
-        return training_sample(scan, rng, image.height, image.width, image.crop_width, how, self._traits)
+        return training_sample(scan, rng, image.height, image.width, image.crop_width, how, self._traits, self._things)
 
     def losses(self, network: SqueezeSegV3, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         image, labels = batch

@@ -191,5 +191,7 @@ def test_rough_classes_scatter_along_the_beam_and_the_others_do_not():
 
 
 def test_a_rough_class_that_there_is_not_is_refused():
-    with pytest.raises(UserError, match=r"augmentation\.rough_m: no class is called 'tree'; there are unlabeled, car"):
+    with pytest.raises(
+        UserError, match=r"augmentation\.rough_m: class 'tree' is not known; choose one of unlabeled, car"
+    ):
         ClassTraits.of(Augmentation(rough_m={"tree": 0.1}), load_label_table().names, ALIKE)
