@@ -39,8 +39,8 @@ def play(
 
     speed = _rate(rate)
     folder = out or ROOT / "out" / f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    _refuse_unused(data, config, set_ or [])
-    values = {"out": str(folder.absolute())} | ({"data": str(_data(data))} if data is not None else {})
+    refuse_unused(data, config, set_ or [])
+    values = {"out": str(folder.absolute())} | ({"data": str(absolute_data(data))} if data is not None else {})
     policy = "all" if speed is None else "latest"
     _refuse_occupied(folder, overwrite)
     graph = load_graph(config, values=values, overrides=set_ or (), default_policy=policy)
@@ -73,7 +73,7 @@ def _rate(text: str) -> float | None:
     return value
 
 
-def _refuse_unused(data: Path | None, config: Path, overrides: list[str]) -> None:
+def refuse_unused(data: Path | None, config: Path, overrides: list[str]) -> None:
     """A recording that the graph does not read would be a run on something else."""
     if data is None or not config.is_file():
         return
@@ -82,7 +82,7 @@ def _refuse_unused(data: Path | None, config: Path, overrides: list[str]) -> Non
         raise UserError(f"--data {data}: {config} has no ${{data}} and would not read it; leave --data out")
 
 
-def _data(data: Path) -> str:
+def absolute_data(data: Path) -> str:
     """Absolute, so that it means the same in every process; an address or a device stays what it is."""
     return str(data.absolute()) if data.exists() else str(data).replace(":/", "://", 1)
 
