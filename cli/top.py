@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,18 +35,19 @@ def top(
     folder = _running(run) if run is not None else _newest()
     if not (once or as_json or console.is_terminal):
         raise UserError("top: the output is no terminal; give --once for one table or --json for one line per status")
-    reader = StatusReader(folder)
-    try:
+    with contextlib.suppress(KeyboardInterrupt), StatusReader(folder) as reader:
         first = _first(reader, folder)
         if once:
             print(_json(first)) if as_json else console.print(live_table(first))
             return 0
         statuses = _until_over(reader, first, folder)
         _print_lines(statuses) if as_json else _draw(statuses)
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        reader.close()
+        return _tell_end(folder)
+    return 0
+
+
+def _tell_end(folder: Path) -> int:
+    """0, or 1 where the run ended without a word."""
     end = _end(folder)
     print(f"{folder}: {end or 'the run ended without an account: it was killed'}", file=sys.stderr)
     return 0 if end else 1
@@ -84,7 +86,7 @@ def _first(reader: StatusReader, folder: Path) -> RunStatus:
 
 def _until_over(reader: StatusReader, first: RunStatus, folder: Path) -> Iterator[tuple[RunStatus, float]]:
     """The newest status and for how many seconds none has come, until the run is over."""
-    import psutil
+    from pipeline.status_socket import is_alive
 
     status, silent_s = first, 0.0
     while True:
@@ -94,7 +96,7 @@ def _until_over(reader: StatusReader, first: RunStatus, folder: Path) -> Iterato
             status, silent_s = news, 0.0
             continue
         silent_s += POLL_S
-        if _end(folder) or not psutil.pid_exists(status.pid):
+        if _end(folder) or not is_alive(folder):
             return
 
 

@@ -42,8 +42,8 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     """One node. Counts are since the run began, rates (messages/s) and times over the last ``RunStatus.window_s``.
 
     ``in_hz`` counts what was offered to the node on all its inputs, also what was dropped before it. None: a source has
-    no input, a sink no output, or too little time has passed. ``latency_ms`` is from a message's due time to the end of this node's compute.
-    ``up``: its process is alive and the node has opened.
+    no input, a sink no output, or too little time has passed. ``latency_ms`` is from a message's due time to the end of
+    this node's compute. ``up``: its process is alive and the node has opened.
     """
 
     node: str

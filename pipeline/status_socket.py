@@ -56,16 +56,23 @@ class StatusPublisher(Observer):
 
 
 class StatusReader:
-    """Reads the status of the run in ``folder``, from any process of the same user."""
+    """Reads the status of the run in ``folder`` while it is entered, from any process of the same user."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def __enter__(self) -> StatusReader:
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.linger = 0
         self._socket.setsockopt(zmq.CONFLATE, 1)  # the newest alone matters
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
-        self._socket.connect(f"ipc://{(folder / NAME).resolve()}")
+        self._socket.connect(f"ipc://{(self._folder / NAME).resolve()}")
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._socket.close()
+        self._context.term()
 
     def read(self, timeout_s: float) -> RunStatus | None:
         """The newest status that was not read yet; None where none comes in time."""
@@ -75,11 +82,6 @@ class StatusReader:
             return _decode(self._socket.recv())
         except msgspec.ValidationError as error:
             raise UserError(f"{self._folder}: its run is of another version of Rangecast: {error}") from None
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._socket.close()
-        self._context.term()
 
 
 def is_alive(folder: Path) -> bool:

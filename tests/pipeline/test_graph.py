@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from errors import UserError
-from pipeline.graph import Edge, Graph, InputSync, LeftOut, load_graph, mermaid, process_groups
+from pipeline.graph import Edge, ExpectedRate, Graph, InputSync, LeftOut, load_graph, mermaid, process_groups
 
 NODES = "tests.support.graph_nodes"
 BASE: dict[str, Any] = {
@@ -146,7 +146,12 @@ def test_an_input_of_the_same_source_matches_exactly_unless_told_otherwise(tmp_p
 def test_the_resolved_graph_loads_as_the_same_graph(tmp_path: Path, recording: Path) -> None:
     def full(document: dict[str, Any]) -> None:
         nodes = document["nodes"]
-        nodes["lidar"] |= {"deadline_ms": 80, "transport": "tcp", "curve": True}
+        nodes["lidar"] |= {
+            "deadline_ms": 80,
+            "transport": "tcp",
+            "curve": True,
+            "expect_hz": {"hz": 10, "tolerance": 0.2},
+        }
         nodes["projection"] |= {"placement": "thread", "bind": "tcp://127.0.0.1:5001", "restart": {"limit": 0}}
         nodes["fusion"]["publish"] |= {"bind": "tcp://*:5002", "wait_for": 1}
         nodes["images"] = {"type": f"{NODES}:ImageSink", "inputs": {"image": "camera"}}
@@ -286,6 +291,22 @@ def test_without_check_nodes_no_file_is_looked_at(tmp_path: Path) -> None:
     assert len(graph.nodes) == 6
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (10, ExpectedRate(hz=10.0)),
+        ({"hz": 5}, ExpectedRate(hz=5.0)),
+        ({"hz": 5.5, "tolerance": 0.2}, ExpectedRate(hz=5.5, tolerance=0.2)),
+        (None, None),
+    ],
+)
+def test_an_expected_rate_is_a_number_or_one_with_its_tolerance(
+    tmp_path: Path, recording: Path, written: Any, expected: ExpectedRate | None
+) -> None:
+    document = changed(lambda d: d["nodes"]["projection"].update(expect_hz=written))
+    assert load(write(tmp_path, document), recording).nodes["projection"].expected_rate == expected
+
+
 # Overrides
 
 
@@ -380,6 +401,9 @@ WRONG: list[tuple[Change, str]] = [
     (node("lidar", hang_timeout_s=float("nan")), "nodes.lidar.hang_timeout_s: expected a number > 0.0, got nan"),
     (node("lidar", restart={"limit": -1}), "nodes.lidar.restart.limit: expected a whole number >= 0, got -1"),
     (node("lidar", restart={"max": 1}), "nodes.lidar.restart.max: unknown key; known: backoff_s, limit, window_s"),
+    (node("lidar", expect_hz=0), "nodes.lidar.expect_hz: expected a number > 0.0, got 0"),
+    (node("lidar", expect_hz="fast"), "nodes.lidar.expect_hz: expected a number or a mapping or null, got 'fast'"),
+    (node("lidar", expect_hz={"hz": 5, "tolerance": 1}), "nodes.lidar.expect_hz.tolerance: expected a number < 1.0"),
     (node("lidar", deadline_ms=0), "nodes.lidar.deadline_ms: expected a number > 0.0, got 0"),
     (node("fusion", sync={"tolerance_ms": -5}), "nodes.fusion.sync.tolerance_ms: expected a number >= 0.0, got -5"),
     (node("fusion", sync={"timeout_ms": "1 s"}), "nodes.fusion.sync.timeout_ms: expected a number or null, got '1 s'"),
@@ -444,6 +468,7 @@ WRONG: list[tuple[Change, str]] = [
     (node("projection", deadline_ms=50), "nodes.projection.deadline_ms: a deadline is set by a source"),
     (node("sink", publish={"bind": "tcp://127.0.0.1:5000"}), "nodes.sink.publish: {N}:Sink is a sink"),
     (node("sink", bind="tcp://127.0.0.1:5000"), "nodes.sink.bind: {N}:Sink is a sink"),
+    (node("sink", expect_hz=10), "nodes.sink.expect_hz: {N}:Sink is a sink"),
     (node("projection", sync={}), "nodes.projection.sync: {N}:Projection does not have several inputs"),
     (
         node("fusion", sync={"per_input": {"imge": {}}}),

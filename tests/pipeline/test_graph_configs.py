@@ -61,6 +61,7 @@ def _lidar(**changes: Any) -> dict[str, Any]:
         _lidar(inputs={"scan": "lidar"}),
         _lidar(optionel=True),
         _lidar(deadline_ms=-1),
+        _lidar(expect_hz={"tolerance": 0.1}),
         {"nodes": {"labels": {"type": "label_sink", "params": {"out": "x"}}}},
         {"nodes": {"labels": {"type": "label_sink", "params": {"out": "x"}, "inputs": {"fussed": "fusion"}}}},
         {"nodes": {"f": {"type": "fusion", "inputs": {"scan": {"from": "lidar", "queue": 0}}}}},

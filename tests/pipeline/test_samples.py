@@ -1,11 +1,12 @@
 """What the account remembers is exact for numbers and fair for timings, however long the run."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.account import Timing
-from pipeline.samples import SeqSet, TimingSample
+from pipeline.samples import LatencyCounts, SeqSet, TimingSample
 
 
 @given(st.lists(st.integers(0, 60)), st.integers(0, 70))
@@ -40,3 +41,17 @@ def test_many_timings_are_sampled_fairly() -> None:
     kept = sample.columns()["compute"]
     assert len(kept) == 2000
     assert abs(np.median(kept) - 10_000) < 600
+
+
+@given(st.lists(st.integers(0, 20_000_000_000)))
+def test_latencies_are_counted_between_their_bounds(latencies_ns: list[int]) -> None:
+    counts = LatencyCounts()
+    for latency_ns in latencies_ns:
+        counts.add(latency_ns)
+    histogram = counts.histogram()
+    below = 0
+    for upper_s, count in zip(histogram.upper_s, histogram.counts, strict=False):
+        below += count
+        assert below == sum(1 for latency_ns in latencies_ns if latency_ns <= upper_s * 1e9)
+    assert sum(histogram.counts) == len(latencies_ns)
+    assert histogram.sum_s == pytest.approx(sum(latencies_ns) / 1e9)
