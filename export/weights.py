@@ -32,7 +32,7 @@ def rounded(network: nn.Module, storage: Storage, fewest: int = FEWEST) -> nn.Mo
         return network
     with torch.no_grad():
         for layer in network.modules():
-            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.weight.numel() >= fewest:
+            if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d) and layer.weight.numel() >= fewest:
                 axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
                 weight = layer.weight.numpy()
                 if storage == "fp16":

@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
     name: str
     kind: str
-    """``scans``, ``frames``: real ones; ``made up``: a plausible one; ``adversarial``."""
+    """``scans``, ``frames``, ``videos``: real ones; ``made up``: a plausible one; ``adversarial``."""
     inputs: Arrays
     truth: Any = None
 
@@ -96,9 +96,20 @@ def _squeezesegv3(layers: int) -> Callable[[], Family]:
     return load
 
 
+def _bcgnn(length: int, max_duration: int) -> Callable[[], Family]:
+    def load() -> Family:
+        from export.families.bcgnn import BCGNNFamily
+
+        return BCGNNFamily(length, max_duration)
+
+    return load
+
+
 MODELS: dict[str, Callable[[], Family]] = {
     "squeezesegv3-21": _squeezesegv3(21),
     "squeezesegv3-53": _squeezesegv3(53),
+    "bcgnn-100": _bcgnn(100, 99),
+    "bcgnn-128": _bcgnn(128, 64),
 }
 
 

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.bcgnn.blocks import is_segment
-
 
 class Proposals(NamedTuple):
     """``segments_s`` [K, 2] float64 seconds, ``scores`` [K] float64, by falling score."""
@@ -16,22 +14,15 @@ class Proposals(NamedTuple):
     scores: np.ndarray
 
 
-def fuse(
-    start: np.ndarray, end: np.ndarray, content: np.ndarray, times_s: np.ndarray, *, max_duration: int | None = None
-) -> Proposals:
+def fuse(start: np.ndarray, end: np.ndarray, content: np.ndarray, times_s: np.ndarray) -> Proposals:
     """Every segment of a window with the score ``p_s · p_e · p_c`` (Eq. 8). Equal scores: in order of start, then end.
 
     Args:
         start, end: [l_w] probabilities.
-        content: [l_w, l_w] probability of the content from location i to j; only i < j counts.
+        content: [l_w, l_w] probability of the content from location i to j; 0 where these make no segment.
         times_s: [l_w] float64, of the locations.
-        max_duration: the longest segment that the network knows, in locations; None: the whole window.
     """
-    length = len(times_s)
-    longest = length - 1 if max_duration is None else max_duration
-    i, j = np.triu_indices(length, 1)
-    kept = is_segment(i, j, length, longest)
-    i, j = i[kept], j[kept]
+    i, j = np.nonzero(content)
     scores = np.float64(start[i]) * np.float64(end[j]) * np.float64(content[i, j])
     order = np.argsort(-scores, kind="stable")
     return Proposals(np.stack([times_s[i], times_s[j]], axis=1)[order], scores[order])

@@ -38,7 +38,10 @@ def test_the_network_comes_back(tmp_path):
         (b"nothing of the kind", "not a checkpoint, or damaged"),
         ({"weights": torch.zeros(3)}, "not a checkpoint of BC-GNN; give one that run.py train wrote"),
         ({"family": "squeezesegv3", "step": 1}, "not a checkpoint of BC-GNN"),
-        ({"family": "bcgnn", "step": 1}, r"a checkpoint of another version of Rangecast \(arguments, network, trained_on\)"),
+        (
+            {"family": "bcgnn", "step": 1},
+            r"a checkpoint of another version of Rangecast \(arguments, network, trained_on\)",
+        ),
         ({"family": "bcgnn", **vars(checkpoint(network={}))}, "damaged: Error.s. in loading state_dict"),
         ({"family": "bcgnn", **vars(checkpoint(arguments={"length": 12}))}, "damaged: .*feature_dim"),
     ],

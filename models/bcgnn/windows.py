@@ -1,0 +1,30 @@
+"""From the features of a whole video to what the network takes: windows of a fixed length. Features are [D, L]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def rescaled(features: np.ndarray, length: int) -> np.ndarray:
+    """The whole video as one window, [D, length] float32, by linear interpolation (ActivityNet's style).
+
+    Location i lies at ``(i + ½) / length`` of the video, as :func:`models.bcgnn.segments.location_times` says.
+    """
+    snippets = features.shape[1]
+    x = (np.arange(length) + 0.5) / length * snippets - 0.5
+    return np.stack([np.interp(x, np.arange(snippets), channel) for channel in features]).astype(np.float32)
+
+
+def sliding(features: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Windows that overlap by half, from the first snippet until all are covered (THUMOS' style).
+
+    Returns:
+        first: [W] int64, the snippet that each begins with.
+        windows: [W, D, length] float32, with zeros behind the last snippet.
+    """
+    snippets = features.shape[1]
+    stride = max(length // 2, 1)
+    first = np.arange(0, max(snippets - length, 0) + stride, stride)
+    padded = np.zeros((len(features), first[-1] + length), np.float32)
+    padded[:, :snippets] = features
+    return first, np.stack([padded[:, begin : begin + length] for begin in first])
