@@ -9,11 +9,12 @@ A line, keys in this order::
      "objects": [{"box": [x1, y1, x2, y2], "class_name": "car", "score": 0.9, "track_id": 3, "distance_m": 12.4,
                   "extent_min": [x, y, z], "extent_max": [x, y, z], "point_count": 210}],
      "proposals": [{"start_s": 1.5, "end_s": 4.0, "score": 0.8, "final": true}],
-     "latency": {"total_ms": 83.1, "hops": [{"node": "lidar", "transport_ms": 0.4, "wait_ms": 0.1, "compute_ms": 2.0}]}}
+     "latency": {"total_ms": 83.1, "stages": [{"node": "projection", "stage": "transport", "ms": 0.4}, …]}}
 
 Boxes in pixels, distances and extents in metres in the LiDAR's frame; what is not known is null. ``latency`` holds all
 that differs between two runs on the same data; the rest of two runs can be compared. ``total_ms`` counts from when the
-measurement was due to when the last node before this sink had finished; ``transport_ms`` from the node before.
+measurement was due to when the last node before this sink had finished, and the stages (:mod:`pipeline.stages`), in
+their order, add up to it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 
 from nodes._output import check_file, keep_earlier, make_folder
 from pipeline.messages import FusedFrame, Header
+from pipeline.stages import stages
 
 
 class JsonlSink:
@@ -85,18 +87,8 @@ def frame_record(fused: FusedFrame) -> dict[str, Any]:
 
 def latency(header: Header) -> dict[str, Any]:
     """Where the time went, in milliseconds. What cannot be known (no ``due_ns``, no hops) is None."""
-    due_ns = header.due_ns or None
-    hops = []
-    before_ns = due_ns
-    for hop in header.hops:
-        hops.append(
-            {
-                "node": hop.node,
-                "transport_ms": None if before_ns is None else (hop.received_ns - before_ns) / 1e6,
-                "wait_ms": (hop.started_ns - hop.received_ns) / 1e6,
-                "compute_ms": (hop.finished_ns - hop.started_ns) / 1e6,
-            }
-        )
-        before_ns = hop.finished_ns
-    known = due_ns is not None and hops
-    return {"total_ms": (before_ns - due_ns) / 1e6 if known else None, "hops": hops}
+    found = stages(header) if header.due_ns else []
+    return {
+        "total_ms": (found[-1].end_ns - header.due_ns) / 1e6 if found else None,
+        "stages": [{"node": s.node, "stage": s.kind, "ms": s.duration_ns / 1e6} for s in found],
+    }

@@ -11,6 +11,8 @@ from collections import Counter
 
 import msgspec
 
+from pipeline.messages import Header
+
 # How a message can end on an edge.
 USED = "used"  # processed, or part of an emitted set
 UNMATCHED = "unmatched"  # a synchroniser had no primary message for it (a 30 Hz camera beside a 10 Hz LiDAR)
@@ -80,9 +82,10 @@ _NEVER_ARRIVED = frozenset({OVERFLOW, EXPIRED, CONSUMER_DIED, CONSUMER_GONE, UNS
 class Timing(msgspec.Struct, frozen=True, array_like=True):
     """Where one message's time went at one node, in nanoseconds.
 
-    ``queue``: waiting in the publisher's outbox and in this node's inbox. ``transport``: encoding, socket, decoding.
-    ``compute``: the node's own code. ``latency``: from ``due_ns`` to the end of ``compute``. ``path_compute``: the node
-    code of all hops so far, this one included; ``latency - path_compute`` is what the runtime took.
+    ``queue``: waiting in the publisher's outbox and in this node's inbox; of a source: released later than due.
+    ``transport``: encoding, socket, decoding. ``compute``: the node's own code. ``latency``: from ``due_ns`` to the end
+    of ``compute``. ``path_compute``: the node code of all hops so far, this one included; ``latency - path_compute`` is
+    what the runtime took.
     """
 
     seq: int
@@ -91,6 +94,19 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     compute: int
     latency: int
     path_compute: int
+
+    @classmethod
+    def of(cls, header: Header) -> Timing:
+        """The last hop of a message that this node has just made."""
+        own, before = header.hops[-1], header.hops[-2] if len(header.hops) > 1 else None
+        return cls(
+            seq=header.seq,
+            queue=own.sent_ns - own.published_ns + own.started_ns - own.received_ns,
+            transport=own.received_ns - own.sent_ns + (own.published_ns - before.finished_ns if before else 0),
+            compute=own.finished_ns - own.started_ns,
+            latency=own.finished_ns - header.due_ns,
+            path_compute=sum(hop.finished_ns - hop.started_ns for hop in header.hops),
+        )
 
 
 class NodeBeat(msgspec.Struct):

@@ -89,7 +89,7 @@ class Consumer:
 
     def _take(self, frames: list[zmq.Frame]) -> Iterator[Message]:
         try:
-            link_seq, _ = wire.decode_link(frames[0].buffer if frames else b"")
+            link_seq = wire.decode_link(frames[0].buffer if frames else b"").seq
         except wire.WireError:
             self.malformed += 1
             return

@@ -62,6 +62,7 @@ class NodeTask(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ns: int | None
     frame_limit: int | None
     resume_after: int | None
+    trace: str | None
 
 
 class WorkerTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ class WorkerTask(msgspec.Struct, frozen=True, kw_only=True):
 
     process: str
     incarnation: int
+    spawned_ns: int
     supervisor_pid: int
     control_endpoint: str
     python_path: list[str]

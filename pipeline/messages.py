@@ -50,9 +50,19 @@ def int32(*shape: int | str) -> ArraySpec:
 
 
 class Hop(msgspec.Struct, frozen=True):
-    """What one node did to a message. Nanoseconds of the host's monotonic clock: comparable on one machine only."""
+    """One node's part in a message, from the input that completed its call to the end of the call.
+
+    Nanoseconds of the host's monotonic clock: comparable on one machine only. The input was handed over by its
+    publisher (``published_ns``: encoded and offered to the edge), left (``sent_ns``) and was decoded (``received_ns``);
+    the node's own code ran from ``started_ns`` to ``finished_ns``. A source has no input: its first three are when the
+    measurement was due, and reading counts as its code only as far as it made the measurement late.
+
+    So the hops of a message, one after the other, leave no time out: see :mod:`pipeline.stages`.
+    """
 
     node: str
+    published_ns: int
+    sent_ns: int
     received_ns: int
     started_ns: int
     finished_ns: int

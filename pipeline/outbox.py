@@ -14,10 +14,11 @@ from pipeline.messages import Header
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """An encoded message with what its account needs."""
+    """An encoded message with what its account needs. ``published_ns``: when it was offered to the edges, host time."""
 
     header: Header
     frames: Sequence[Any]
+    published_ns: int
 
 
 class Outbox:

@@ -15,11 +15,12 @@ from pipeline.account import Loss, Timing
 from pipeline.clock import now_ns
 from pipeline.control import NodeTask
 from pipeline.links import NodeLinks
-from pipeline.messages import Header, Hop, InputStatus, Message
+from pipeline.messages import Hop, InputStatus, Message
 from pipeline.node import NodeSignature, node_signature
 from pipeline.runner import NodeRunner, RunnerEvents
 from pipeline.subscriber import Arrived, InputEnded
 from pipeline.synchroniser import Synchroniser, SyncSet, TopicSync
+from pipeline.trace import Call, Taken
 
 MAX_LIVE_PENDING = 32
 
@@ -87,7 +88,7 @@ class ProcessRunner(NodeRunner):
         with self.links.exchange.changed:
             self.meter.add_received(item.input, header.seq)
         if self._sync is None:
-            outcome = self._process({item.input: item.message}, (), item)
+            outcome = self._process({item.input: item}, (), item.input)
             self._acknowledge(item, outcome, credit=1)
             return
         if self._specs[item.input].policy == "latest":
@@ -115,15 +116,14 @@ class ProcessRunner(NodeRunner):
     def _process_sets(self, sets: list[SyncSet]) -> None:
         for sync_set in sets:
             primary = self._set_aside[id(sync_set.primary)]
-            arrived = {self._primary: sync_set.primary, **sync_set.inputs}
             if not sync_set.usable:
                 missing = next(s for s in sync_set.status if s.reason != "ok")
                 self._name_loss(primary, account.INCOMPLETE, f"{missing.topic}: {missing.reason}")
                 self._outcomes[id(sync_set.primary)] = account.INCOMPLETE
                 continue
-            last = sync_set.inputs.get(sync_set.completed_by) or sync_set.primary
-            completing = self._set_aside.get(id(last), primary)
-            outcome = self._process(arrived, sync_set.status, completing, primary)
+            matched = {name: self._set_aside[id(m)] for name, m in sync_set.inputs.items() if m is not None}
+            completed_by = sync_set.completed_by if sync_set.completed_by in matched else self._primary
+            outcome = self._process({self._primary: primary, **matched}, sync_set.status, completed_by)
             if outcome != account.USED:
                 self._outcomes[id(sync_set.primary)] = outcome
         self._release_used()
@@ -135,16 +135,12 @@ class ProcessRunner(NodeRunner):
             credit = 1 if self._specs[item.input].policy == "all" else 0
             self._acknowledge(item, self._outcomes.pop(id(released.message), released.reason), credit=credit)
 
-    def _process(
-        self,
-        inputs: dict[str, Any],
-        status: tuple[InputStatus, ...],
-        completing: Arrived,
-        primary: Arrived | None = None,
-    ) -> str:
+    def _process(self, taken: dict[str, Arrived], status: tuple[InputStatus, ...], completed_by: str) -> str:
         """One call of ``process``: measured, its failure counted and named, its output published."""
-        header = (primary or completing).message.header
-        arguments = {given.name: inputs.get(given.name) for given in self.signature.inputs}
+        primary, completing = taken[self._primary], taken[completed_by]
+        arguments: dict[str, Any] = {
+            given.name: taken[given.name].message if given.name in taken else None for given in self.signature.inputs
+        }
         if self.signature.status_parameter is not None:
             arguments[self.signature.status_parameter] = self._full_status(status)
         started_ns = self.meter.busy_since_ns = now_ns()
@@ -154,17 +150,53 @@ class ProcessRunner(NodeRunner):
             raise
         except Exception as error:
             traceback.print_exc()
-            self._name_loss(primary or completing, account.FAILED, f"{type(error).__name__}: {error}")
+            self._name_loss(primary, account.FAILED, f"{type(error).__name__}: {error}")
+            self._trace(taken, completed_by, started_ns, now_ns(), failed=True)
             return account.FAILED
         finally:
             self.meter.busy_since_ns = None
         finished_ns = now_ns()
-        hop = Hop(self.task.name, completing.received_ns, started_ns, finished_ns)
-        hops = (*completing.message.header.hops, hop)
-        self._measure(header, hops, completing)
+        link = completing.link
+        hop = Hop(self.task.name, link.published_ns, link.sent_ns, completing.received_ns, started_ns, finished_ns)
+        header = msgspec.structs.replace(primary.message.header, hops=(*completing.message.header.hops, hop))
+        with self.links.exchange.changed:
+            self.meter.add_timing(Timing.of(header))
+            self.meter.add_handled(header.seq)
         for message in _messages(output):
-            self._emit(message, msgspec.structs.replace(header, hops=hops))
+            self._emit(message, header)
+        self._trace(taken, completed_by, started_ns, finished_ns)
         return account.USED
+
+    def _trace(
+        self, taken: dict[str, Arrived], completed_by: str, started_ns: int, finished_ns: int, *, failed: bool = False
+    ) -> None:
+        if self.trace is None:
+            return
+        header = taken[self._primary].message.header
+        self.trace.write(
+            Call(
+                source=header.source,
+                seq=header.seq,
+                name=header.name,
+                due_ns=header.due_ns,
+                inputs=tuple(self._traced(item) for item in taken.values()),
+                completed_by=completed_by,
+                started_ns=started_ns,
+                finished_ns=finished_ns,
+                failed=failed,
+            )
+        )
+
+    def _traced(self, item: Arrived) -> Taken:
+        return Taken(
+            input=item.input,
+            publisher=self._specs[item.input].publisher,
+            source=item.message.header.source,
+            seq=item.message.header.seq,
+            published_ns=item.link.published_ns,
+            sent_ns=item.link.sent_ns,
+            received_ns=item.received_ns,
+        )
 
     def _full_status(self, status: tuple[InputStatus, ...]) -> tuple[InputStatus, ...]:
         """One entry per input of the node, also for those that this graph does not connect."""
@@ -173,21 +205,6 @@ class ProcessRunner(NodeRunner):
             known.get(given.name, InputStatus(given.name, "ok" if given.name in self._specs else "absent"))
             for given in self.signature.inputs
         )
-
-    def _measure(self, header: Header, hops: tuple[Hop, ...], completing: Arrived) -> None:
-        own, before = hops[-1], hops[-2] if len(hops) > 1 else None
-        outbox_wait_ns = max(0, completing.sent_ns - before.finished_ns) if before is not None else 0
-        timing = Timing(
-            seq=header.seq,
-            queue=outbox_wait_ns + own.started_ns - own.received_ns,
-            transport=max(0, own.received_ns - completing.sent_ns),
-            compute=own.finished_ns - own.started_ns,
-            latency=own.finished_ns - header.due_ns,
-            path_compute=sum(hop.finished_ns - hop.started_ns for hop in hops),
-        )
-        with self.links.exchange.changed:
-            self.meter.add_timing(timing)
-            self.meter.add_handled(header.seq)
 
     def _finish(self) -> None:
         """Let the node emit what it still holds."""
@@ -199,7 +216,7 @@ class ProcessRunner(NodeRunner):
         self.meter.busy_since_ns = None
 
     def _acknowledge(self, item: Arrived, outcome: str, *, credit: int) -> None:
-        self.links.inputs.acknowledge(item.input, credit=credit, done=[(item.link_seq, outcome)])
+        self.links.inputs.acknowledge(item.input, credit=credit, done=[(item.link.seq, outcome)])
 
     def _name_loss(self, item: Arrived, reason: str, detail: str) -> None:
         """Put the why beside a loss that the edge's account only counts."""

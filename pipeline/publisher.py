@@ -126,7 +126,7 @@ class Publisher:
 
         Raises :class:`Stop`, or :class:`ConsumerStalledError` where a consumer outside the graph stopped reading.
         """
-        parcel = Parcel(message.header, encode(message))
+        parcel = Parcel(message.header, encode(message), now_ns())
         with self._exchange.changed:
             for box in self._inside_boxes.values():
                 self._exchange.wait(lambda box=box: not box.full)  # type: ignore[misc]
@@ -203,7 +203,7 @@ class Publisher:
                 return
             if item is not None:
                 link_seq, parcel = item
-                link = wire.encode_link(link_seq, now_ns())
+                link = wire.encode_link(wire.Link(link_seq, parcel.published_ns, now_ns()))
                 frames = [peer, wire.DATA, link, self.node.encode(), *parcel.frames]
             elif ending:
                 frames = [peer, wire.END, wire.encode_body(wire.End(box.ended or ""))]

@@ -20,6 +20,7 @@ from pipeline.links import NodeLinks
 from pipeline.messages import Header, Message
 from pipeline.node import load_node_class
 from pipeline.publisher import ConsumerStalledError
+from pipeline.trace import TraceWriter
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class NodeRunner:
         self.task = task
         self.links = links
         self.meter = NodeMeter(task.name)
+        self.trace = TraceWriter(task.trace) if task.trace is not None else None
+        self.opening_ns = self.opened_ns = 0
         self._events = events
         self._node = load_node_class(task.type)(**task.params)
         self._clock: PlaybackClock | None = None
@@ -76,6 +79,8 @@ class NodeRunner:
             counters: Counter[str] = getattr(self._node, "counters", None) or Counter()
             beat = self.meter.take(edges, counters, now_ns())
         beat.losses = losses + beat.losses
+        if self.trace is not None:
+            self.trace.flush()
         return beat
 
     def _run(self) -> None:
@@ -95,11 +100,13 @@ class NodeRunner:
 
     def _live(self) -> None:
         self.meter.state = "opening"
+        self.opening_ns = now_ns()
         if hasattr(self._node, "open"):
             self._node.open()
         try:
             first_stamp_ns = self._prepare()
             self.meter.state = "waiting"
+            self.opened_ns = now_ns()
             self._events.opened(self.task.name, first_stamp_ns)
             self._started.wait()
             if self._aborted.is_set():

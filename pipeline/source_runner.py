@@ -14,6 +14,7 @@ from pipeline.links import NodeLinks
 from pipeline.messages import Hop, Message
 from pipeline.node import Skipped
 from pipeline.runner import NodeRunner, RunnerEvents
+from pipeline.trace import Call
 
 
 class SourceRunner(NodeRunner):
@@ -82,23 +83,36 @@ class SourceRunner(NodeRunner):
         released_ns = now_ns()
         if due_ns is None:
             due_ns = end_ns if self._live_input else released_ns
-        # What was read before it was due cost nobody any time.
-        begin_ns, end_ns = max(begin_ns, due_ns), max(end_ns, due_ns)
-        hop = Hop(self.task.name, begin_ns, begin_ns, end_ns)
+        if end_ns > due_ns:
+            started_ns, finished_ns = max(begin_ns, due_ns), end_ns
+        else:  # what was read before it was due cost nobody any time
+            started_ns = finished_ns = released_ns
+        hop = Hop(self.task.name, due_ns, due_ns, due_ns, started_ns, finished_ns)
         header = msgspec.structs.replace(
             message.header,
             source=self.task.name,
             seq=self._seq,
-            stamp_ns=end_ns if self._live_input else message.header.stamp_ns,
+            stamp_ns=finished_ns if self._live_input else message.header.stamp_ns,
             due_ns=due_ns,
             deadline_ns=None if self.task.deadline_ns is None else due_ns + self.task.deadline_ns,
             hops=(hop,),
         )
         with self.links.exchange.changed:
             self.meter.add_handled(self._seq)
-            self.meter.add_timing(
-                Timing(self._seq, 0, 0, end_ns - begin_ns, max(0, released_ns - due_ns), end_ns - begin_ns)
-            )
+            self.meter.add_timing(Timing.of(header))
         self._seq += 1
         self._emit(message, header)
+        if self.trace is not None:
+            self.trace.write(
+                Call(
+                    source=header.source,
+                    seq=header.seq,
+                    name=header.name,
+                    due_ns=due_ns,
+                    inputs=(),
+                    completed_by="",
+                    started_ns=started_ns,
+                    finished_ns=finished_ns,
+                )
+            )
         self.links.output.let_go()

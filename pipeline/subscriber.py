@@ -23,12 +23,11 @@ log = logging.getLogger(__name__)
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """A message in the inbox. ``sent_ns`` and ``received_ns`` are host time."""
+    """A message in the inbox. ``received_ns``: when it was decoded, host time."""
 
     input: str
-    link_seq: int
+    link: wire.Link
     message: Message
-    sent_ns: int
     received_ns: int
 
 
@@ -170,7 +169,7 @@ class Subscriber:
     def _data(self, spec: InputSpec, frames: list[zmq.Frame]) -> None:
         """Decode one message into the inbox. What is not a message of the input's type is counted and done with."""
         try:
-            link_seq, sent_ns = wire.decode_link(frames[0].buffer if frames else b"")
+            link = wire.decode_link(frames[0].buffer if frames else b"")
         except wire.WireError:
             self.malformed += 1
             return
@@ -182,9 +181,9 @@ class Subscriber:
         except CodecError as error:
             self.malformed += 1
             log.warning("%s: a message from %s was malformed: %s", self.node, spec.publisher, error)
-            self.acknowledge(spec.name, credit=1, done=[(link_seq, account.MALFORMED)])
+            self.acknowledge(spec.name, credit=1, done=[(link.seq, account.MALFORMED)])
             return
-        self._arrive(Arrived(spec.name, link_seq, message, sent_ns, now_ns()))
+        self._arrive(Arrived(spec.name, link, message, now_ns()))
 
     def _arrive(self, item: Arrived | InputEnded) -> None:
         with self._exchange.changed:

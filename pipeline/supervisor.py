@@ -30,6 +30,7 @@ from pipeline.observer import Observer
 from pipeline.process import WorkerProcess
 from pipeline.report import RunReport
 from pipeline.security import RunKeys, write_client_keys
+from pipeline.trace import trace_path
 
 LOOP_MS = 50
 START_TIMEOUT_NS = 180_000_000_000
@@ -42,12 +43,13 @@ Outcome = Literal["finished", "interrupted", "user", "failed"]
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a graph is run. ``rate`` None means as fast as the graph goes."""
+    """How a graph is run. ``rate`` None means as fast as the graph goes; ``trace``: folder of :mod:`pipeline.trace`."""
 
     rate: float | None = None
     frames: int | None = None
     strict: bool = False
     logs: Path | None = None
+    trace: Path | None = None
     key_folder: Path | None = None
     drain_timeout_s: float = DEFAULT_DRAIN_TIMEOUT_S
     python_path: tuple[str, ...] = ()
@@ -119,6 +121,7 @@ class Supervisor:
         task = WorkerTask(
             process=process.name,
             incarnation=process.incarnation,
+            spawned_ns=now_ns(),
             supervisor_pid=os.getpid(),
             control_endpoint=f"ipc://{self._folder}/control",
             python_path=[*self.options.python_path, *sys.path],
@@ -146,6 +149,7 @@ class Supervisor:
             deadline_ns=spec.deadline_ns,
             frame_limit=self.options.frames if signature.is_source else None,
             resume_after=self.ledger.resume_after(spec.name) if signature.is_source and incarnation else None,
+            trace=str(trace_path(self.options.trace, spec.name, incarnation)) if self.options.trace else None,
         )
 
     def _input(self, spec: NodeSpec, edge: Edge) -> InputSpec:

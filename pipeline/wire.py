@@ -9,7 +9,7 @@ Consumer to publisher::
 Publisher to consumer::
 
     WELCOME {publisher, policy}
-    DATA   link_seq, sent_ns | topic | message header | array bytes …
+    DATA   link_seq, published_ns, sent_ns | topic | message header | array bytes …
     END    {reason}                            nothing follows; needs no credit
     PROBE                                      are you there? (no answer wanted)
     REFUSED {reason}
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import zmq
@@ -37,7 +37,15 @@ MAX_REQUEST_BYTES = 1024 * 1024
 # allows (net.core.wmem_max) is cut by the kernel without harm.
 KERNEL_BUFFER_BYTES = 4 * 1024 * 1024
 
-_LINK = struct.Struct("<QQ")
+_LINK = struct.Struct("<QQQ")
+
+
+class Link(NamedTuple):
+    """The second frame of DATA: the message's number on this link, when it was offered and when it left, host time."""
+
+    seq: int
+    published_ns: int
+    sent_ns: int
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -102,18 +110,17 @@ def decode_body(verb: bytes, frames: Sequence[Any]) -> Any:
         raise WireError(f"{verb.decode()}: {error}") from None
 
 
-def encode_link(link_seq: int, sent_ns: int) -> bytes:
-    """The second frame of DATA: the message's number on this link, and when it left (host time)."""
-    return _LINK.pack(link_seq, sent_ns)
+def encode_link(link: Link) -> bytes:
+    """The second frame of DATA."""
+    return _LINK.pack(*link)
 
 
-def decode_link(frame: Any) -> tuple[int, int]:
-    """``(link_seq, sent_ns)``. Raises :class:`WireError`."""
+def decode_link(frame: Any) -> Link:
+    """Raises :class:`WireError`."""
     try:
-        link_seq, sent_ns = _LINK.unpack(frame)
+        return Link(*_LINK.unpack(frame))
     except struct.error as error:
         raise WireError(f"DATA: {error}") from None
-    return link_seq, sent_ns
 
 
 def publisher_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:

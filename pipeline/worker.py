@@ -28,6 +28,7 @@ from pipeline.publisher import inproc_endpoint
 from pipeline.runner import NodeRunner, RunnerEvents
 from pipeline.security import start_authenticator
 from pipeline.source_runner import SourceRunner
+from pipeline.trace import Opening
 
 BEAT_INTERVAL_NS = 200_000_000
 STARTING_POLL_MS = 10  # until everything is ready, everybody waits for everybody
@@ -44,6 +45,8 @@ class Worker:
 
     def __init__(self, task: WorkerTask) -> None:
         self.task = task
+        self._imported_ns = now_ns()
+        self._bound_ns = 0
         self._context = zmq.Context()
         self._lock = threading.Lock()  # the control socket is written by compute threads too
         self._control = control.control_socket(self._context, zmq.DEALER)
@@ -63,7 +66,9 @@ class Worker:
     def run(self) -> int:
         """Serve until every node is done, one has failed, or the supervisor says quit. Returns the exit code."""
         try:
-            self._send(control.Bound(self._build()))
+            endpoints = self._build()
+            self._bound_ns = now_ns()
+            self._send(control.Bound(endpoints))
             self._serve()
         except UserError as error:
             self._send(control.Failed(self._node_at_fault, str(error), "user"))
@@ -120,6 +125,7 @@ class Worker:
             case control.Start(clock):
                 self._started = True
                 for runner in self._runners.values():
+                    self._trace_opening(runner)
                     runner.start(clock)
             case control.StopSources():
                 for runner in self._runners.values():
@@ -132,6 +138,22 @@ class Worker:
                     runner.links.peer_gone(node, for_good=for_good)
             case control.Quit():
                 self._exit_code = 0
+
+    def _trace_opening(self, runner: NodeRunner) -> None:
+        if runner.trace is not None:
+            opening = Opening(
+                node=runner.task.name,
+                process=self.task.process,
+                pid=os.getpid(),
+                incarnation=self.task.incarnation,
+                spawned_ns=self.task.spawned_ns,
+                imported_ns=self._imported_ns,
+                bound_ns=self._bound_ns,
+                opening_ns=runner.opening_ns,
+                opened_ns=runner.opened_ns,
+                started_ns=now_ns(),
+            )
+            runner.trace.write(opening)
 
     def _report_ready(self) -> None:
         for name, first_stamp_ns in list(self._awaiting_consumers.items()):
@@ -166,6 +188,8 @@ class Worker:
         for runner in self._runners.values():
             runner.join(timeout_s=2.0)
             runner.links.close()
+            if runner.trace is not None:
+                runner.trace.close()
         if self._runners:
             self._beat()
         if self._authenticator is not None:

@@ -13,9 +13,12 @@ MS = 1_000_000
 
 
 def frame(seq=0, due_ns=1000 * MS, offset_ns=0, **fields):
-    hops = (
-        Hop("lidar", due_ns + offset_ns, due_ns + offset_ns + MS, due_ns + offset_ns + 3 * MS),
-        Hop("fusion", due_ns + 4 * MS + offset_ns, due_ns + 6 * MS + offset_ns, due_ns + 10 * MS + offset_ns),
+    times_ms = {"lidar": (0, 0, 0, 1, 3), "fusion": (4, 4.5, 5, 6, 10)}
+    hops = tuple(
+        Hop(node, due_ns, due_ns, due_ns, due_ns + offset_ns + MS, due_ns + offset_ns + 3 * MS)
+        if node == "lidar"
+        else Hop(node, *(due_ns + offset_ns + round(t * MS) for t in times))
+        for node, times in times_ms.items()
     )
     return FusedFrame(
         header=Header(name=f"{seq:06d}", seq=seq, stamp_ns=seq * 100 * MS, due_ns=due_ns, hops=hops),
@@ -69,9 +72,14 @@ def test_a_frame_reads_back_as_documented(tmp_path):
         "proposals": [{"start_s": 1.5, "end_s": 4.0, "score": 0.75, "final": False}],
         "latency": {
             "total_ms": 10.0,
-            "hops": [
-                {"node": "lidar", "transport_ms": 0.0, "wait_ms": 1.0, "compute_ms": 2.0},
-                {"node": "fusion", "transport_ms": 1.0, "wait_ms": 2.0, "compute_ms": 4.0},
+            "stages": [
+                {"node": "lidar", "stage": "late", "ms": 1.0},
+                {"node": "lidar", "stage": "compute", "ms": 2.0},
+                {"node": "lidar", "stage": "encode", "ms": 1.0},
+                {"node": "fusion", "stage": "outbox", "ms": 0.5},
+                {"node": "fusion", "stage": "transport", "ms": 0.5},
+                {"node": "fusion", "stage": "wait", "ms": 1.0},
+                {"node": "fusion", "stage": "compute", "ms": 4.0},
             ],
         },
     }
@@ -87,7 +95,7 @@ def test_two_runs_differ_in_latency_only(tmp_path):
 def test_unknown_latency_is_null(tmp_path):
     bare = FusedFrame(points=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.uint8))
     (record,) = write(tmp_path / "a.jsonl", [bare])
-    assert record["latency"] == {"total_ms": None, "hops": []}
+    assert record["latency"] == {"total_ms": None, "stages": []}
     assert record["points_in_view"] is None
     assert record["points_per_class"] == {}
 

@@ -28,6 +28,7 @@ from tests.kitti_drive import kitti_frame
 from viewing.dashboard import layout
 
 MS = 1_000_000
+HOP = Hop("fusion", 5, 5, 6, 7, 80 * MS)
 RNG = np.random.default_rng(0)
 POINTS = np.column_stack([RNG.uniform(3, 30, 400), RNG.uniform(-9, 9, 400), RNG.uniform(-2, 2, 400), np.zeros(400)])
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def fused(seq, stamp_ns, **fields):
     return FusedFrame(
-        header=Header(name=f"{seq:06d}", seq=seq, stamp_ns=stamp_ns, due_ns=5, hops=(Hop("fusion", 6, 7, 80 * MS),)),
+        header=Header(
+            name=f"{seq:06d}", seq=seq, stamp_ns=stamp_ns, due_ns=5, hops=(Hop("fusion", 5, 5, 6, 7, 80 * MS),)
+        ),
         points=POINTS.astype(np.float32),
         labels=(np.arange(400) % 3).astype(np.uint8),
         class_names=("unlabelled", "car", "road"),

@@ -42,7 +42,7 @@ class Publisher:
         self.socket.send_multipart([self.peer, *frames])
 
     def data(self, link_seq: int, *frames: bytes) -> None:
-        self.send(wire.DATA, wire.encode_link(link_seq, 0), b"topic", *frames)
+        self.send(wire.DATA, wire.encode_link(wire.Link(link_seq, 0, 0)), b"topic", *frames)
 
     def message(self, link_seq: int, message: object) -> None:
         self.data(link_seq, *[bytes(frame) for frame in encode(message)])
@@ -87,6 +87,7 @@ def linked() -> Iterator[tuple[Publisher, NodeLinks]]:
         deadline_ns=None,
         frame_limit=None,
         resume_after=None,
+        trace=None,
     )
     links = NodeLinks(task, context, input_types={"scan": LidarScan})
     links.start({"lidar": endpoint}, [])
@@ -114,7 +115,7 @@ def test_what_is_not_a_message_is_counted_told_back_and_passed_over(linked: tupl
 
     arrived = links.inputs.receive(5)
     assert isinstance(arrived, Arrived)
-    assert arrived.link_seq == 5
+    assert arrived.link.seq == 5
     assert np.array_equal(arrived.message.points, SCAN.points)
     assert isinstance(links.inputs.receive(5), InputEnded)
     assert links.inputs.malformed == 6
@@ -131,7 +132,7 @@ def test_random_frames_never_stop_a_link(linked: tuple[Publisher, NodeLinks], ju
     while True:
         item = links.inputs.receive(5)
         assert item is not None
-        if isinstance(item, Arrived) and item.link_seq == 9:
+        if isinstance(item, Arrived) and item.link.seq == 9:
             break
 
 

@@ -9,7 +9,7 @@ from pipeline.outbox import Outbox, Parcel
 
 
 def parcel(seq: int, deadline_ns: int | None = None) -> Parcel:
-    return Parcel(Header(seq=seq, name=str(seq), deadline_ns=deadline_ns), [b"x"])
+    return Parcel(Header(seq=seq, name=str(seq), deadline_ns=deadline_ns), [b"x"], published_ns=0)
 
 
 def connected(policy: str, queue: int, credit: int) -> Outbox:
