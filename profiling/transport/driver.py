@@ -73,7 +73,7 @@ class Pair:
         task = Task(size_bytes, self._next_number, count, one_by_one)
         self._next_number += count + 1  # one for the message that ends a wait for a lost one
         for side in ("receiver", "sender"):
-            self._sides[side].send_bytes(msgspec.json.encode(task))
+            self._say(side, msgspec.json.encode(task))
         times: dict[str, dict[int, int]] = {}
         deadline_s = time.monotonic() + TASK_TIMEOUT_S
         while len(times) < len(self._sides):
@@ -83,15 +83,21 @@ class Pair:
             for side in [name for name, connection in self._sides.items() if connection in ready]:
                 said = self._hear(side)
                 if said == READ:
-                    self._sides["sender"].send_bytes(READ)
+                    self._say("sender", READ)
                 else:
                     times[side] = msgspec.json.decode(said, type=Result).at_ns
         return times["sender"], times["receiver"]
 
+    def _say(self, side: str, text: bytes) -> None:
+        try:
+            self._sides[side].send_bytes(text)
+        except ConnectionError:
+            raise self._failure(f"the {side} ended early") from None
+
     def _hear(self, side: str) -> bytes:
         try:
             return self._sides[side].recv_bytes()
-        except EOFError:
+        except (EOFError, ConnectionError):
             raise self._failure(f"the {side} ended early") from None
 
     def _side(self, role: str, endpoint: str = "") -> list[str]:
