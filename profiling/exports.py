@@ -1,8 +1,9 @@
 """What it takes to export each model: time, size and parity of each artifact, as a table.
 
-    python -m profiling.exports [--models squeezesegv3-21,squeezesegv3-53] [--sizes 64x512,64x2048] [--out FILE]
+    python -m profiling.exports [--models squeezesegv3-21,bcgnn-100] [--out FILE]
 
-With random weights; engines for SM80, SM86, SM89 and SM120. Nothing is taken from the cache of other exports.
+With random weights, every model in every size that it is used in; engines for SM80, SM86, SM89 and SM120. Nothing is
+taken from the cache of other exports.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from inference.manifest import Manifest
 from profiling.tables import markdown
 
 _CONSOLE = Console(highlight=False, width=160)
+SIZES = dict.fromkeys(("squeezesegv3-21", "squeezesegv3-53"), ("64x512", "64x2048"))
+"""Of models that come in several; the others have the one of their name."""
 BUILDS = (
     Build("onnx", "fp32"),
     Build("openvino", "fp32"),
@@ -34,12 +37,13 @@ BUILDS = (
 )
 
 
-def measure(model: str, size: str, builds: Sequence[Build]) -> list[tuple[str, ...]]:
+def measure(model: str, size: str | None, builds: Sequence[Build]) -> list[tuple[str, ...]]:
     """Export one model at one size: a row for each step."""
     steps: list[Done] = []
+    title = f"{model} {size or ''}".rstrip()
 
     def watch(name: str) -> Callable[[Done], None]:
-        status = _CONSOLE.status(f"{model} {size}: {name}")
+        status = _CONSOLE.status(f"{title}: {name}")
         status.start()
 
         def tell(done: Done) -> None:
@@ -48,37 +52,39 @@ def measure(model: str, size: str, builds: Sequence[Build]) -> list[tuple[str, .
 
         return tell
 
-    height, width = parse_size(size)
+    height, width = parse_size(size) if size else (None, None)
     request = ExportRequest(model=model, weights=None, builds=tuple(builds), height=height, width=width)
     with tempfile.TemporaryDirectory(prefix="rangecast-") as folder:
         manifest = Export(request, Path(folder, "out"), StepCache(Path(folder, "cache")), watch=watch).run()
-    return [_row(model, size, step, manifest) for step in steps if not step.result.hit]
+    return [_row(title, step, manifest) for step in steps if not step.result.hit]
 
 
-def _row(model: str, size: str, step: Done, manifest: Manifest) -> tuple[str, ...]:
+def _row(title: str, step: Done, manifest: Manifest) -> tuple[str, ...]:
     assert manifest.parity is not None
     stages = {stage.name: stage for stage in manifest.parity.stages}
     stage = stages.get({"graph": "onnx", "openvino": "openvino fp32"}.get(step.name, step.name))
     relative = f"{stage.measures['relative_max']:.1e}" if stage and "relative_max" in stage.measures else ""
     size_mb = "" if step.name == "parity" else f"{step.size_bytes / 1e6:.1f}"
-    return model, size, step.name, f"{step.result.seconds:.1f}", size_mb, relative
+    return title, step.name, f"{step.result.seconds:.1f}", size_mb, relative
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m profiling.exports", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--models", default=",".join(MODELS))
-    parser.add_argument("--sizes", default="64x512,64x2048")
     parser.add_argument("--out", type=Path, help="file for the table, as Markdown")
     given = parser.parse_args()
-    builds = [build for build in BUILDS if build.target != "tensorrt-rtx" or problem("tensorrt-rtx") is None]
+    absent = problem("tensorrt-rtx")
+    if absent:
+        _CONSOLE.print(f"without engines: {absent}")
+    builds = [build for build in BUILDS if build.target != "tensorrt-rtx" or not absent]
     rows = []
     try:
         for model in given.models.split(","):
-            for size in given.sizes.split(","):
+            for size in SIZES.get(model, (None,)):
                 rows += measure(model, size, builds)
     except UserError as error:
         sys.exit(f"error: {error}")
-    table = markdown(("model", "size", "step", "seconds", "MB", "relative difference"), rows)
+    table = markdown(("model", "step", "seconds", "MB", "relative difference"), rows)
     print(table)
     if given.out is not None:
         given.out.write_text(table, encoding="utf-8")
