@@ -144,7 +144,7 @@ def test_a_huge_claim_allocates_nothing(linked: tuple[Publisher, NodeLinks]) -> 
     tracemalloc.start()
     publisher.data(0, msgspec.msgpack.encode(lie), *arrays)
     publisher.message(1, SCAN)
-    assert links.inputs.receive(5).link_seq == 1
+    assert links.inputs.receive(5).link.seq == 1
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5_000_000
