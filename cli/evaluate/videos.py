@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evaluation.actions.protocol import ActionScores
     from evaluation.proposals.protocol import RecallCurve
-    from evaluation.segments import VideoNames
+    from evaluation.videos import VideoNames
     from formats.temporal.annotations import AnnotatedVideo
     from formats.temporal.results import Proposals
 
@@ -93,7 +93,7 @@ class _Given(NamedTuple):
 
 
 def _read(predictions: Path, annotations: Path, subset: str | None) -> _Given:
-    from evaluation.segments import match_names
+    from evaluation.videos import match_names
     from formats.temporal.annotations import of_subset, read_annotations
     from formats.temporal.results import read_results
 

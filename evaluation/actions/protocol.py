@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from errors import UserError
-from evaluation.segments import temporal_iou
 from formats.temporal.annotations import AnnotatedVideo
 from formats.temporal.results import Proposals
+from models.bcgnn.segments import temporal_iou
 
 THRESHOLDS = {"activitynet": np.linspace(0.5, 0.95, 10), "thumos": np.linspace(0.3, 0.7, 5)}
 

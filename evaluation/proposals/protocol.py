@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from errors import UserError
-from evaluation.segments import temporal_iou
+from models.bcgnn.segments import temporal_iou
 
 POINTS = 100  # of the curve
 

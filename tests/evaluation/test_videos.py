@@ -1,22 +1,9 @@
-"""Temporal IoU against loops, and which predictions belong to which video."""
+"""Which predictions belong to which annotated video."""
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from errors import UserError
-from evaluation.segments import match_names, temporal_iou
-from tests.support.slow_temporal_scores import tiou
-
-TIMES = st.tuples(st.floats(-5, 50), st.floats(-5, 50)).map(sorted)
-
-
-@given(st.lists(TIMES, max_size=5), st.lists(TIMES, max_size=5))
-def test_temporal_iou(a: list[list[float]], b: list[list[float]]) -> None:
-    found = temporal_iou(np.array(a).reshape(-1, 2), np.array(b).reshape(-1, 2))
-    assert found.shape == (len(a), len(b))
-    assert found.tolist() == [[tiou(x, y) for y in b] for x in a]
+from evaluation.videos import match_names
 
 
 def test_names_that_do_not_go_together() -> None:

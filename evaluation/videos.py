@@ -1,4 +1,4 @@
-"""What proposals and actions are scored by alike: temporal IoU, and which predictions belong to which video."""
+"""Which predictions belong to which annotated video."""
 
 from __future__ import annotations
 
@@ -6,24 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Set
 from typing import TypeVar
 
-import numpy as np
-
 from errors import UserError
 
 _PREFIX = "v_"
 _Predicted = TypeVar("_Predicted")
-
-
-def temporal_iou(a_s: np.ndarray, b_s: np.ndarray) -> np.ndarray:
-    """Intersection over union of every segment of ``a_s`` [M, 2] with every one of ``b_s`` [N, 2]: [M, N] float64.
-
-    Two segments without length have none in common: 0.
-    """
-    start_s = np.maximum(a_s[:, None, 0], b_s[None, :, 0])
-    end_s = np.minimum(a_s[:, None, 1], b_s[None, :, 1])
-    intersection_s = np.maximum(end_s - start_s, 0.0)
-    union_s = (a_s[:, 1] - a_s[:, 0])[:, None] + (b_s[:, 1] - b_s[:, 0])[None, :] - intersection_s
-    return np.divide(intersection_s, union_s, out=np.zeros_like(union_s), where=union_s > 0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
