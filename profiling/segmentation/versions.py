@@ -19,13 +19,12 @@ from inference.auto import bf16_instructions, open_session
 from inference.manifest import Manifest, Provenance, write_manifest
 from inference.manifest import Tensor as TensorDescription
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint
-from profiling.squeezesegv3_naive import NaiveSqueezeSegV3
+from profiling.segmentation.naive import NaiveSqueezeSegV3
 
 Version = Callable[[np.ndarray], np.ndarray]
 """Normalised range image [1, 5, H, W] float32 → class per pixel [H, W] uint8, valid until the version runs again."""
 
 NAIVE = "naive, PyTorch fp32"
-OURS_BF16 = "ours, OpenVINO bf16"
 
 _BACKENDS = (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
 _TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}

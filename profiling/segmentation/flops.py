@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from profiling.squeezesegv3_naive import NaiveSqueezeSegV3
+from profiling.segmentation.naive import NaiveSqueezeSegV3
 
 
 def squeezesegv3_flops(layers: int, height: int, width: int) -> int:

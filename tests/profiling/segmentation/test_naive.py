@@ -5,8 +5,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models.squeezesegv3.network import SqueezeSegV3  # noqa: E402
-from profiling.flops import squeezesegv3_flops  # noqa: E402
-from profiling.squeezesegv3_naive import NaiveSAC, NaiveSqueezeSegV3  # noqa: E402
+from profiling.segmentation.flops import squeezesegv3_flops  # noqa: E402
+from profiling.segmentation.naive import NaiveSAC, NaiveSqueezeSegV3  # noqa: E402
 from tests.support.networks import as_if_trained  # noqa: E402
 
 

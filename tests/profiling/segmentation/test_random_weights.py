@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models.squeezesegv3.checkpoint import load_checkpoint  # noqa: E402
-from profiling.random_weights import write_random_checkpoint  # noqa: E402
+from profiling.segmentation.random_weights import write_random_checkpoint  # noqa: E402
 
 
 def test_features_neither_fade_nor_explode(tmp_path):

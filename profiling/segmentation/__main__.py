@@ -1,10 +1,8 @@
 """SqueezeSegV3 on this CPU, naive and ours side by side in one run, as Markdown tables.
 
     python -m profiling.segmentation [--layers 21,53] [--size 64x512,64x2048] [--checkpoint FILE] [--out FILE.json]
-    python -m profiling.segmentation --memory 1000
 
-All versions take turns on the same scan, and so do the matrix products that say what the machine can do at best. With
-``--memory`` nothing is timed: each model runs that many scans in a process of its own.
+All versions take turns on the same scan. What ours costs in detail (stages, memory, layers): ``run.py profile model``.
 """
 
 from __future__ import annotations
@@ -33,14 +31,11 @@ from models.range_view.projection import project
 from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
 from models.squeezesegv3.checkpoint import load_checkpoint
 from models.squeezesegv3.network import BLOCKS
-from profiling import tables
-from profiling.bf16_rate import bf16_products
-from profiling.flops import squeezesegv3_flops
 from profiling.interleaved import Times, interleave
-from profiling.layer_times import LayerKind, layer_times
-from profiling.memory import Memory, memory_of_inference
-from profiling.random_weights import write_random_checkpoint
-from profiling.squeezesegv3_versions import NAIVE, export_naive, export_ours, open_versions
+from profiling.segmentation.flops import squeezesegv3_flops
+from profiling.segmentation.random_weights import write_random_checkpoint
+from profiling.segmentation.versions import NAIVE, export_naive, export_ours, open_versions
+from profiling.tables import markdown
 
 _CONSOLE = Console(stderr=True)
 
@@ -57,17 +52,12 @@ class Case(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What one case gave. ``agreement``: share of pixels with a point that get the label naive PyTorch gives them.
-
-    ``product_flops_per_s``: the median rate of each of the machine's own matrix products, taken in the same rounds.
-    """
+    """What one case gave. ``agreement``: share of pixels with a point that get the label naive PyTorch gives them."""
 
     weights: str
     flops: int
     times: dict[str, Times]
     agreement: dict[str, float]
-    product_flops_per_s: dict[str, float]
-    layer_kinds: list[LayerKind]
 
 
 def compare(case: Case, checkpoint: Path, weights: str, images: Sequence[np.ndarray], threads: int) -> Comparison:
@@ -79,43 +69,25 @@ def compare(case: Case, checkpoint: Path, weights: str, images: Sequence[np.ndar
                 "ours": export_ours(checkpoint, case.height, case.width, Path(folder, "ours")),
             }
         with open_versions(checkpoint, models, threads) as versions:
-            products = bf16_products(threads) if bf16_instructions() else {}
             counted = {name: np.zeros(2, np.int64) for name in versions}  # pixels that agree, pixels
             reference = np.empty((case.height, case.width), np.uint8)
             with Progress(console=_CONSOLE) as progress:
-                task = progress.add_task(str(case), total=len(images) * (len(versions) + len(products)))
+                task = progress.add_task(str(case), total=len(images) * len(versions))
 
-                def done(name: str, i: int, output: object) -> None:
+                def done(name: str, i: int, output: np.ndarray) -> None:
                     progress.advance(task)
                     if name == NAIVE:
                         reference[:] = output
-                    if name in counted:
-                        same = (output == reference)[images[i][0, 0] != 0]
-                        counted[name] += same.sum(), same.size
+                    same = (output == reference)[images[i][0, 0] != 0]
+                    counted[name] += same.sum(), same.size
 
-                times = interleave({**versions, **{name: p.run for name, p in products.items()}}, images, done)
-        kinds = layer_times(models["ours"] / "model.onnx", threads, images[0]) if products else []
+                times = interleave(versions, images, done)
     return Comparison(
         weights=weights,
         flops=squeezesegv3_flops(*case),
-        times={name: times[name] for name in versions},
+        times=times,
         agreement={name: float(same / pixels) for name, (same, pixels) in counted.items()},
-        product_flops_per_s={name: 1e3 * p.flops / times[name].median_ms for name, p in products.items()},
-        layer_kinds=kinds,
     )
-
-
-def measure_memory(
-    case: Case, checkpoint: Path, images: Sequence[np.ndarray], threads: int, scans: int
-) -> dict[str, Memory]:
-    """Memory of our model in OpenVINO (bf16 where the CPU can) and in ONNX Runtime."""
-    precision = "bf16" if bf16_instructions() else "fp32"
-    with tempfile.TemporaryDirectory() as folder, _CONSOLE.status(f"{case}: {scans} scans"):
-        ours = export_ours(checkpoint, case.height, case.width, Path(folder))
-        return {
-            f"{backend} {precision}": memory_of_inference(ours, backend, precision, threads, images, scans)
-            for backend, precision in (("openvino", precision), ("onnxruntime", "fp32"))
-        }
 
 
 def range_images(
@@ -134,7 +106,7 @@ def range_images(
 
 def find_scans() -> list[Path]:
     """The scans of SemanticKITTI sequences in ``RANGECAST_DATA``, by default ``../shared/data``."""
-    root = Path(os.environ.get("RANGECAST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    root = Path(os.environ.get("RANGECAST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
     scans = sorted(root.glob("semantickitti/sequences/*/velodyne/*.bin"))
     if not scans:
         raise UserError(f"{root}: no semantickitti/sequences/*/velodyne/*.bin; give scans: --data SCAN.bin …")
@@ -158,7 +130,7 @@ def _run(given: argparse.Namespace) -> None:
     cases: dict[str, object] = {}
     results = {"machine": machine, "scans": [scan.name for scan in scans], "cases": cases}
     _save(results, given.out)  # a file that cannot be written is told now, not after the measurement
-    print(tables.heading(machine, len(scans)), flush=True)
+    print(f"Machine: {machine}. {len(scans)} scans in turn.\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for layers in given.layers:
             checkpoint, weights = given.checkpoint, "of the checkpoint"
@@ -168,15 +140,31 @@ def _run(given: argparse.Namespace) -> None:
             for height, width in given.size:
                 case = Case(layers, height, width)
                 images = _images_for(checkpoint, scans, height, width)
-                if given.memory:
-                    found = measure_memory(case, checkpoint, images, threads, given.memory)
-                    print(tables.memory(str(case), found), flush=True)
-                else:
-                    chosen = [images[i % len(images)] for i in range(1 + given.rounds)]
-                    found = compare(case, checkpoint, weights, chosen, threads)
-                    print(tables.comparison(str(case), found), flush=True)
-                cases[str(case)] = tables.as_json(found)
+                chosen = [images[i % len(images)] for i in range(1 + given.rounds)]
+                found = compare(case, checkpoint, weights, chosen, threads)
+                print(_table(str(case), found), flush=True)
+                cases[str(case)] = found._asdict() | {"times": {name: times.ms for name, times in found.times.items()}}
                 _save(results, given.out)
+
+
+def _table(case: str, found: Comparison) -> str:
+    rounds = len(found.times[NAIVE].ms)
+    titles = ("version", "ms", "fastest–slowest", "× naive PyTorch", "TFLOP/s", "same label")
+    about = f"Weights: {found.weights}. {found.flops / 1e9:.1f} GFLOP a scan. Median of {rounds} rounds."
+    return f"### {case}\n\n{about}\n\n{markdown(titles, [_row(found, name) for name in found.times])}"
+
+
+def _row(found: Comparison, name: str) -> tuple[str, ...]:
+    times = found.times[name]
+    fastest, slowest = times.spread_ms
+    return (
+        name,
+        f"{times.median_ms:.0f}",
+        f"{fastest:.0f}–{slowest:.0f}",
+        f"{found.times[NAIVE].median_ms / times.median_ms:.1f}",
+        f"{found.flops / times.median_ms / 1e9:.2f}",
+        f"{100 * found.agreement[name]:.2f} %",
+    )
 
 
 def _images_for(checkpoint: Path, scans: Sequence[Path], height: int, width: int) -> list[np.ndarray]:
@@ -214,7 +202,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, nargs="+", metavar="SCAN", help="KITTI scans (.bin), used in turn")
     parser.add_argument("--checkpoint", type=Path, help="weights for the network it is of; random ones for the other")
     parser.add_argument("--threads", type=_count, help="compute threads (default: the cores this process may use)")
-    parser.add_argument("--memory", type=_count, metavar="SCANS", help="measure memory over that many scans instead")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures as JSON, too, after each case")
     return parser.parse_args(arguments)
 

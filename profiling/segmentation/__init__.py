@@ -1,0 +1,1 @@
+"""SqueezeSegV3 as the paper's release has it, beside ours: ``python -m profiling.segmentation``."""
