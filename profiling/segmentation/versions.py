@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,7 +26,10 @@ Version = Callable[[np.ndarray], np.ndarray]
 
 NAIVE = "naive, PyTorch fp32"
 
-_BACKENDS = (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
+BACKENDS = {
+    f"{backend} {precision}": (backend, precision)
+    for backend, precision in (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
+}
 _TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
@@ -77,13 +80,18 @@ def export_naive(path: Path, height: int, width: int, folder: Path) -> Path:
 
 
 @contextmanager
-def open_versions(checkpoint: Path, models: dict[str, Path], threads: int) -> Iterator[dict[str, Version]]:
-    """Every version, ready to run; bf16 where the CPU has instructions for it. Slow ones first."""
+def open_versions(
+    checkpoint: Path, models: dict[str, Path], backends: Sequence[str], threads: int
+) -> Iterator[dict[str, Version]]:
+    """Every version, ready to run; bf16 where the CPU has instructions for it. Slow ones first.
+
+    ``backends``: of :data:`BACKENDS`.
+    """
     torch.set_num_threads(threads)
     with ExitStack() as opened:
         versions = {NAIVE: _in_torch(_naive(load_checkpoint(checkpoint)))}
         for form, folder in models.items():
-            for backend, precision in _BACKENDS:
+            for backend, precision in map(BACKENDS.__getitem__, backends):
                 if precision == "bf16" and bf16_instructions() is None:
                     continue
                 session = open_session(
