@@ -1,0 +1,1 @@
+"""Speed of BC-GNN on a CPU, beside the paper's own formulation."""
