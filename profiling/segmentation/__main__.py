@@ -34,7 +34,7 @@ from models.squeezesegv3.network import BLOCKS
 from profiling.interleaved import Times, interleave
 from profiling.segmentation.flops import squeezesegv3_flops
 from profiling.segmentation.random_weights import write_random_checkpoint
-from profiling.segmentation.versions import BACKENDS, NAIVE, export_naive, export_ours, open_versions
+from profiling.segmentation.versions import EXPORTED, NAIVE, export_naive, export_ours, open_versions
 from profiling.tables import markdown
 
 _CONSOLE = Console(stderr=True)
@@ -61,16 +61,17 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    case: Case, checkpoint: Path, weights: str, images: Sequence[np.ndarray], backends: Sequence[str], threads: int
+    case: Case, checkpoint: Path, weights: str, images: Sequence[np.ndarray], names: Sequence[str], threads: int
 ) -> Comparison:
     """Time every version, one image a round (round 0 is not timed), and compare its labels with naive PyTorch's."""
     with tempfile.TemporaryDirectory() as folder:
         with _CONSOLE.status(f"{case}: exporting"):
             models = {
-                "naive": export_naive(checkpoint, case.height, case.width, Path(folder, "naive")),
-                "ours": export_ours(checkpoint, case.height, case.width, Path(folder, "ours")),
+                form: export(checkpoint, case.height, case.width, Path(folder, form))
+                for form, export in (("naive", export_naive), ("ours", export_ours))
+                if any(EXPORTED[name][0] == form for name in names)
             }
-        with open_versions(checkpoint, models, backends, threads) as versions:
+        with open_versions(checkpoint, models, names, threads) as versions:
             counted = {name: np.zeros(2, np.int64) for name in versions}  # pixels that agree, pixels
             reference = np.empty((case.height, case.width), np.uint8)
             with Progress(console=_CONSOLE) as progress:
@@ -143,7 +144,7 @@ def _run(given: argparse.Namespace) -> None:
                 case = Case(layers, height, width)
                 images = _images_for(checkpoint, scans, height, width)
                 chosen = [images[i % len(images)] for i in range(1 + given.rounds)]
-                found = compare(case, checkpoint, weights, chosen, given.backends, threads)
+                found = compare(case, checkpoint, weights, chosen, given.versions, threads)
                 print(_table(str(case), found), flush=True)
                 cases[str(case)] = found._asdict() | {"times": {name: times.ms for name, times in found.times.items()}}
                 _save(results, given.out)
@@ -202,10 +203,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=_count, default=5, help="timed rounds, one scan each (default: 5)")
     parser.add_argument(
-        "--backends",
-        type=_backends,
-        default=list(BACKENDS),
-        help=f"what runs the graphs, all at once in memory (default: {','.join(BACKENDS)})",
+        "--versions",
+        nargs="+",
+        choices=list(EXPORTED),
+        default=list(EXPORTED),
+        metavar="NAME",
+        help=f"beside {NAIVE!r}; all are in memory at once (default: {', '.join(map(repr, EXPORTED))})",
     )
     parser.add_argument("--data", type=Path, nargs="+", metavar="SCAN", help="KITTI scans (.bin), used in turn")
     parser.add_argument("--checkpoint", type=Path, help="weights for the network it is of; random ones for the other")
@@ -226,13 +229,6 @@ def _sizes(text: str) -> list[tuple[int, int]]:
     if any(len(size) != 2 or min(size) < 1 or size[1] % 8 for size in sizes):
         raise argparse.ArgumentTypeError(f"{text}: give HEIGHTxWIDTH, the width a multiple of 8")
     return sizes
-
-
-def _backends(text: str) -> list[str]:
-    backends = [part.strip() for part in text.split(",")]
-    if not set(backends) <= BACKENDS.keys():
-        raise argparse.ArgumentTypeError(f"{text}: give some of {', '.join(BACKENDS)}")
-    return backends
 
 
 def _count(text: str) -> int:

@@ -26,11 +26,14 @@ Version = Callable[[np.ndarray], np.ndarray]
 
 NAIVE = "naive, PyTorch fp32"
 
-BACKENDS = {
-    f"{backend} {precision}": (backend, precision)
-    for backend, precision in (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
-}
+_BACKENDS = (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
 _TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+EXPORTED = {
+    f"{form}, {_TITLES[backend]} {precision}": (form, backend, precision)
+    for form in ("naive", "ours")
+    for backend, precision in _BACKENDS
+}
+"""The versions beside :data:`NAIVE`: form of the graph, backend, precision. Slow ones first."""
 
 
 def export_ours(path: Path, height: int, width: int, folder: Path) -> Path:
@@ -81,26 +84,24 @@ def export_naive(path: Path, height: int, width: int, folder: Path) -> Path:
 
 @contextmanager
 def open_versions(
-    checkpoint: Path, models: dict[str, Path], backends: Sequence[str], threads: int
+    checkpoint: Path, models: dict[str, Path], names: Sequence[str], threads: int
 ) -> Iterator[dict[str, Version]]:
-    """Every version, ready to run; bf16 where the CPU has instructions for it. Slow ones first.
+    """:data:`NAIVE`, and the ``names`` of :data:`EXPORTED`, ready to run; bf16 where the CPU has instructions for it.
 
-    ``backends``: of :data:`BACKENDS`.
+    ``models``: the folder of each form that they need.
     """
     torch.set_num_threads(threads)
     with ExitStack() as opened:
         versions = {NAIVE: _in_torch(_naive(load_checkpoint(checkpoint)))}
-        for form, folder in models.items():
-            for backend, precision in map(BACKENDS.__getitem__, backends):
-                if precision == "bf16" and bf16_instructions() is None:
-                    continue
-                session = open_session(
-                    folder, backend=backend, precision=precision, threads=threads, allow_failed_parity=True
-                )  # random weights give random scores: bf16 then changes many a label
-                opened.enter_context(session)
-                versions[f"{form}, {_TITLES[backend]} {precision}"] = lambda image, session=session: session.infer(
-                    {"range_image": image}
-                )["labels"][0]
+        for name in names:
+            form, backend, precision = EXPORTED[name]
+            if precision == "bf16" and bf16_instructions() is None:
+                continue
+            session = open_session(
+                models[form], backend=backend, precision=precision, threads=threads, allow_failed_parity=True
+            )  # random weights give random scores: bf16 then changes many a label
+            opened.enter_context(session)
+            versions[name] = lambda image, session=session: session.infer({"range_image": image})["labels"][0]
         yield versions
 
 
