@@ -31,9 +31,14 @@ def soft_nms(segments_s: np.ndarray, scores: np.ndarray, *, sigma: float, most: 
     for n in range(len(kept)):
         best = int(left.argmax())
         kept[n], kept_scores[n] = best, left[best]
-        left *= np.exp(-(temporal_iou(segments_s[best : best + 1], segments_s)[0] ** 2) / sigma)
+        left *= decay(segments_s[best], segments_s, sigma)
         left[kept[: n + 1]] = -1
     return Proposals(np.asarray(segments_s, np.float64)[kept], kept_scores)
+
+
+def decay(segment: np.ndarray, others: np.ndarray, sigma: float) -> np.ndarray:
+    """By what choosing ``segment`` [2] multiplies the scores of ``others`` [K, 2]: [K], in any unit of time."""
+    return np.exp(-(temporal_iou(segment[None], others)[0] ** 2) / sigma)
 
 
 def nms(segments_s: np.ndarray, scores: np.ndarray, *, threshold: float, most: int) -> Proposals:

@@ -15,15 +15,20 @@ def rescaled(features: np.ndarray, length: int) -> np.ndarray:
     return np.stack([np.interp(x, np.arange(snippets), channel) for channel in features]).astype(np.float32)
 
 
-def sliding(features: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Windows that overlap by half, from the first snippet until all are covered (THUMOS' style).
+def sliding(features: np.ndarray, length: int, stride: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Windows from the first snippet on, each ``stride`` later, until all snippets are covered (THUMOS' style).
+
+    Args:
+        features: [D, L].
+        length: of a window, in snippets.
+        stride: in snippets, at most ``length``; None: half a window.
 
     Returns:
         first: [W] int64, the snippet that each begins with.
         windows: [W, D, length] float32, with zeros behind the last snippet.
     """
     snippets = features.shape[1]
-    stride = max(length // 2, 1)
+    stride = max(length // 2, 1) if stride is None else stride
     first = np.arange(0, max(snippets - length, 0) + stride, stride)
     padded = np.zeros((len(features), first[-1] + length), np.float32)
     padded[:, :snippets] = features

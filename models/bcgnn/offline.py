@@ -1,0 +1,47 @@
+"""The proposals of a whole video at once, from sliding windows: what :mod:`models.bcgnn.stream` gives piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from models.bcgnn.merging import Candidates, Merger, in_seconds, window_candidates
+from models.bcgnn.proposals import Proposals
+from models.bcgnn.windows import sliding
+
+Score = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+"""The network on one window: features [D, l_w] float32 → start [l_w], end [l_w], content [l_w, l_w] (0: no segment)."""
+
+
+def video_proposals(
+    features: np.ndarray,
+    times_s: np.ndarray,
+    score: Score,
+    *,
+    length: int,
+    stride: int,
+    sigma: float,
+    least_score: float,
+) -> Proposals:
+    """Score every window of a video and merge what they say (:mod:`models.bcgnn.merging`).
+
+    Args:
+        features: [D, L].
+        times_s: [L] float64, the middles of the snippets.
+        score: the network.
+        length: l_w, snippets of a window.
+        stride: snippets from one window to the next, at most ``length``.
+        sigma, least_score: see :class:`~models.bcgnn.merging.Merger`.
+    """
+    snippets = features.shape[1]
+    firsts, windows = sliding(features, length, stride)
+    merger, final = Merger(sigma=sigma, least_score=least_score), []
+    for first, window in zip(firsts.tolist(), windows, strict=True):
+        inside = min(length, snippets - first)
+        found = window_candidates(*score(window), first=first, snippets=inside, least_score=least_score)
+        final.append(merger.add(found, first + stride)[0])
+    final.append(merger.finish())
+    segments, scores = (np.concatenate(parts) for parts in zip(*final, strict=True))
+    order = np.lexsort((segments[:, 1], segments[:, 0], -scores))
+    return in_seconds(Candidates(segments, scores).of(order), times_s)
