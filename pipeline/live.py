@@ -86,6 +86,7 @@ class LiveView:
         window = self._node_windows[name]
         if self._started_ns is not None and name not in self._sinks:
             window.add(max(node.beat_ns, self._started_ns), {"out": node.total_emitted})
+        times = node.recent.recent(now)
         return NodeStatus(
             node=name,
             process=process.name,
@@ -95,9 +96,9 @@ class LiveView:
             emitted=node.total_emitted,
             in_hz=_rounded(into.get(name)),
             out_hz=_rounded(window.per_s("out", now)),
-            queue_ms=node.recent.recent("queue", now),
-            compute_ms=node.recent.recent("compute", now),
-            latency_ms=node.recent.recent("latency", now),
+            queue_ms=times and times.queue_ms,
+            compute_ms=times and times.compute_ms,
+            latency_ms=times and times.latency_ms,
             latency_histogram=node.latencies.histogram(),
             expected_rate=self._judge(name, node, stage, now),
         )

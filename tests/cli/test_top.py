@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.runs import ROOT, lidar_graph, remove, run_py, short_folder
 
@@ -83,9 +85,33 @@ def test_top_follows_a_run_to_its_end_and_tops_that_die_or_hang_cost_it_nothing(
     assert not (here / "o" / "run" / "status.sock").is_symlink()
 
 
-def test_one_table_one_line_of_json_and_a_run_that_is_killed(here: Path) -> None:
-    run = start(here, count=5000)
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def scraped(port: int, metric: str, **labels: str) -> float:
+    """The value of one metric of the run that serves at ``port``, once it has one above zero."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        for sample in (sample for family in families for sample in family.samples):
+            if (sample.name, sample.labels) == (metric, labels) and sample.value > 0:
+                return float(sample.value)
+        time.sleep(0.1)
+    raise AssertionError(f"no {metric} {labels}")
+
+
+def test_one_table_one_line_of_json_metrics_and_a_run_that_is_killed(here: Path) -> None:
+    port = free_port()
+    run = start(here, 5000, "--metrics", str(port))
     try:
+        assert scraped(port, "rangecast_node_up", node="label") == 1
+        assert scraped(port, "rangecast_messages_total", node="lines") <= 5000
+        assert scraped(port, "rangecast_latency_seconds_count", node="lines") <= 5000
+        assert scraped(port, "rangecast_process_resident_memory_bytes", process="label") > 1e6
         shown = run_py("top", str(here / "o"), "--once")
         assert shown.returncode == 0, shown.stderr
         assert shown.stdout.startswith("test: ")
