@@ -85,6 +85,20 @@ class SensorProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"sensor: a range image of {self.height}x{self.width} pixels has no pixels")
 
 
+class SnippetProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a video becomes the model's inputs: samples per snippet, their size in pixels
+    (:mod:`models.two_stream.snippets`)."""
+
+    snippet_s: float
+    frames: int
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        if not self.snippet_s > 0 or self.frames < 2:
+            raise ValueError(f"snippet: {self.frames} frames in {self.snippet_s} s; give two or more, in some time")
+
+
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the weights come from. ``tools``: name → version of what exported them; ``request``: what was asked for."""
 
@@ -171,6 +185,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     normalisation: Normalisation | None = None
     labels: Labels | None = None
     sensor: SensorProfile | None = None
+    snippet: SnippetProfile | None = None
     parity: Parity | None = None
     artifacts: tuple[Artifact, ...] = ()
     graph: str = "model.onnx"
