@@ -12,7 +12,7 @@ FAMILY = "two-stream"
 
 
 class TwoStreamModel(NamedTuple):
-    """How a video becomes the graph's inputs (``SnippetSettings`` has the same fields), and how many features it gives."""
+    """How a video becomes the graph's inputs (``SnippetSettings`` has the same fields), and how many features come."""
 
     snippet: SnippetProfile
     dimension: int

@@ -1,7 +1,4 @@
-"""MobileNetV2's features (Sandler et al., CVPR 2018), with parameters named as torchvision names them.
-
-So a state dict trained on ImageNet loads as it is, whoever made it.
-"""
+"""MobileNetV2's features (Sandler et al., CVPR 2018)."""
 
 from __future__ import annotations
 
@@ -35,12 +32,18 @@ class MobileNetV2(nn.Module):
         return self.features(image)
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take the weights of a state dict in torchvision's naming; the classifier in it, if any, is left out.
+        """Take the weights of a state dict trained on ImageNet; the classifier in it, if any, is left out.
+
+        Names differ between those that are about (torchvision's, and the older ones of its model's author), the order
+        does not.
 
         Raises:
-            RuntimeError: it is of another network.
+            ValueError: it is of another network.
         """
-        self.load_state_dict({name: value for name, value in state.items() if name.startswith("features.")})
+        ours, theirs = self.state_dict(), [v for name, v in state.items() if name.startswith("features.")]
+        if [value.shape for value in ours.values()] != [value.shape for value in theirs]:
+            raise ValueError("not the weights of MobileNetV2 at its usual width")
+        self.load_state_dict(dict(zip(ours, theirs, strict=True)))
 
 
 class InvertedResidual(nn.Module):
