@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 RESAMPLES = 500
+AT_ONCE = 2_000_000  # samples drawn at a time: bounds the memory
 _LEAST = 1e-9  # stands for a median of 0, of which there is no logarithm
 
 Runs = Sequence[Sequence[float]]
@@ -50,18 +51,32 @@ def change(before: Runs, after: Runs, confidence: float, seed: int = 0) -> Chang
 
 def _standard_error(runs: Runs, rng: np.random.Generator) -> float:
     arrays = [np.asarray(run, float) for run in runs]
-    resampled = [
-        _log_median([_blocks(arrays[i], rng) for i in rng.integers(len(arrays), size=len(arrays))])
-        for _ in range(RESAMPLES)
-    ]
-    return float(np.std(resampled)) * math.sqrt(len(arrays) / (len(arrays) - 1))
+    at_once = max(1, AT_ONCE // (len(arrays) * max(map(len, arrays))))
+    medians = [_resampled_medians(arrays, min(at_once, RESAMPLES - i), rng) for i in range(0, RESAMPLES, at_once)]
+    logs = np.log(np.maximum(np.concatenate(medians), _LEAST))
+    return float(np.std(logs)) * math.sqrt(len(arrays) / (len(arrays) - 1))
 
 
-def _blocks(run: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As many samples, in blocks of √n neighbours from random places; the end is followed by the beginning."""
+def _resampled_medians(runs: Sequence[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
+    """The medians [count] of so many resamples, each of as many repetitions, drawn with replacement."""
+    lengths = np.array([len(run) for run in runs])
+    chosen = rng.integers(len(runs), size=(count, len(runs)))
+    drawn = np.full((*chosen.shape, lengths.max()), np.inf)
+    for i, run in enumerate(runs):
+        places = chosen == i
+        drawn[places, : len(run)] = _blocks(run, int(places.sum()), rng)
+    ordered = np.sort(drawn.reshape(count, -1), axis=1)  # what was not drawn, as infinity, goes to the end
+    samples = lengths[chosen].sum(axis=1)
+    each = np.arange(count)
+    return (ordered[each, (samples - 1) // 2] + ordered[each, samples // 2]) / 2
+
+
+def _blocks(run: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """``count`` resamples [count, len(run)]: blocks of √n neighbours from random places; the run is a ring."""
     length = max(1, round(math.sqrt(len(run))))
-    starts = rng.integers(len(run), size=-(-len(run) // length))
-    return run[(starts[:, None] + np.arange(length)).ravel()[: len(run)] % len(run)]
+    starts = rng.integers(len(run), size=(count, -(-len(run) // length)))
+    places = (starts[:, :, None] + np.arange(length)).reshape(count, -1)[:, : len(run)]
+    return run[places % len(run)]
 
 
 def _log_median(runs: Runs) -> float:
