@@ -51,8 +51,8 @@ def match_names(
     fitting = [way for way, by_name in ways.items() if known & by_name.keys()]
     if not fitting:
         raise UserError(
-            f"predictions (such as for {next(iter(predictions), None)!r}) and annotations (such as of "
-            f"{next(iter(known), None)!r}) have no video in common; give those that belong together"
+            f"--predictions and --annotations have no video in common (they begin with "
+            f"{next(iter(predictions), None)!r} and {next(iter(known), None)!r}); give files that belong together"
         )
     renamed = fitting[0]
     by_name = ways[renamed]
