@@ -30,7 +30,7 @@ from models.bcgnn.proposals import Proposals
 
 
 class Candidates(NamedTuple):
-    """Segments ``[K, 2]`` int64, the numbers of their first and last snippet in the video, and ``scores [K]`` float64."""
+    """``segments`` [K, 2] int64, the numbers of first and last snippet in the video, and ``scores`` [K] float64."""
 
     segments: np.ndarray
     scores: np.ndarray

@@ -1,4 +1,4 @@
-"""The proposals of a whole video at once, from sliding windows: what :mod:`models.bcgnn.stream` gives piece by piece."""
+"""The proposals of a whole video at once, from sliding windows. On a stream: :mod:`models.bcgnn.stream`."""
 
 from __future__ import annotations
 
