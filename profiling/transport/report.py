@@ -57,12 +57,13 @@ def picture(found: Found, path: Path) -> None:
     systems, sizes = _axes(found)
     figure = Figure(figsize=(12, 5), layout="constrained")
     latency, rate = figure.subplots(1, 2)
-    for system in systems:
+    for number, system in enumerate(systems):
         cells = [found[system.name, size] for size in sizes]
+        beside = [size * (1 + 0.03 * number) for size in sizes]  # so that hairs do not hide one another
         style = _style(system)
         p50, p99 = ([cell.percentile_ms(q) for cell in cells] for q in (50, 99))
-        latency.plot(sizes, p50, marker="o", markersize=3.5, label=system.name, **style)
-        latency.vlines(sizes, p50, p99, color=style["color"], linewidth=0.8, alpha=0.5)
+        latency.plot(beside, p50, marker="o", markersize=3.5, label=system.name, **style)
+        latency.vlines(beside, p50, p99, color=style["color"], linewidth=0.8, alpha=0.7)
         rate.plot(sizes, [cell.median_rate_mb_s for cell in cells], marker="o", markersize=3.5, **style)
     latency.set(ylabel="ms", title="One message at a time: median (point), p99 (end of the hair)")
     rate.set(ylabel="MB/s", title="As fast as it goes, read to the last byte")
