@@ -23,10 +23,21 @@ class Looped:
 
     def messages(self) -> Iterator[Message | Skipped]:
         for round_ in range(self._times):
-            for message in load_node_class(self._type)(**self._params).messages():
+            for message in played_once(load_node_class(self._type)(**self._params)):
                 if isinstance(message, Skipped):
                     yield message
                 else:
                     stamp_ns = message.header.stamp_ns + round_ * self._period_ns
                     header = msgspec.structs.replace(message.header, stamp_ns=stamp_ns)
                     yield msgspec.structs.replace(message, header=header)
+
+
+def played_once(source: Any) -> Iterator[Message | Skipped]:
+    """All messages of a source, which is opened before and closed after, as the runtime does it."""
+    if hasattr(source, "open"):
+        source.open()
+    try:
+        yield from source.messages()
+    finally:
+        if hasattr(source, "close"):
+            source.close()

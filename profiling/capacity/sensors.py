@@ -11,6 +11,7 @@ from errors import UserError
 from pipeline.graph import Graph, NodeSpec
 from pipeline.messages import FusedFrame
 from pipeline.node import Skipped, load_node_class, node_signature
+from profiling.capacity.looped import played_once
 
 RATES_DIFFER = 0.02  # relative; sensors further apart are not frames of one rate
 LOOPED = "profiling.capacity.looped:Looped"
@@ -110,4 +111,4 @@ def _stamps_ns(node: NodeSpec) -> list[int]:
     source = load_node_class(node.type)(**node.params)
     if getattr(source, "live", False):
         raise UserError(f"node {node.name}: a live sensor has the rate that it has; give a recording")
-    return [message.header.stamp_ns for message in source.messages() if not isinstance(message, Skipped)]
+    return [message.header.stamp_ns for message in played_once(source) if not isinstance(message, Skipped)]

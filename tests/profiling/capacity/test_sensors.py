@@ -5,11 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from errors import UserError
 from pipeline.graph import Graph
+from pipeline.messages import LidarScan
 from pipeline.node import load_node_class
+from profiling.capacity.looped import played_once
 from profiling.capacity.sensors import Recording, fused_nodes, looped, read_recording, side_by_side
 from tests.support.runs import lidar_graph, load, node, remove, short_folder
 
@@ -96,3 +99,21 @@ def test_a_looped_recording_goes_on_in_step(out: Path) -> None:
 def test_a_recording_that_is_long_enough_is_left_alone(out: Path) -> None:
     whole = graph(out)
     assert looped(whole, read_recording(whole), 20) is whole
+
+
+def test_each_round_is_opened_and_closed() -> None:
+    calls: list[str] = []
+
+    class Source:
+        def open(self) -> None:
+            calls.append("open")
+
+        def messages(self) -> Iterator[LidarScan]:
+            calls.append("messages")
+            yield LidarScan(points=np.zeros((1, 4), np.float32))
+
+        def close(self) -> None:
+            calls.append("close")
+
+    assert len(list(played_once(Source()))) == 1
+    assert calls == ["open", "messages", "close"]
