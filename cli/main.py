@@ -30,7 +30,7 @@ GROUPS = {
     "evaluate": (evaluate.segmentation, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),
     "import": (import_.squeezesegv3,),
-    "profile": (profile.model, profile.capacity, profile.transport),
+    "profile": (profile.model, profile.pipeline, profile.capacity, profile.transport),
 }
 """Verbs with verbs of their own: ``run.py evaluate segmentation``."""
 

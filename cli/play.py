@@ -27,6 +27,7 @@ def play(
     metrics: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Serve Prometheus metrics at http://127.0.0.1:PORT/metrics.")
     ] = None,
+    trace: Annotated[Path | None, typer.Option(help="Write the run for Perfetto (ui.perfetto.dev).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override: nodes.segmentation.params.knn=0")] = None,
 ) -> int:
     """Run a graph: progress while it runs, the account and the latencies at the end."""
@@ -36,12 +37,16 @@ def play(
     from pipeline.observer import Observer, Observers
     from pipeline.status_socket import StatusPublisher
     from pipeline.supervisor import RunOptions, Supervisor
+    from pipeline.trace import read_trace
+    from profiling.perfetto import require_writable, write
 
-    speed = _rate(rate)
+    speed = playback_rate(rate)
     folder = out or ROOT / "out" / f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     refuse_unused(data, config, set_ or [])
     values = {"out": str(folder.absolute())} | ({"data": str(absolute_data(data))} if data is not None else {})
     policy = "all" if speed is None else "latest"
+    if trace is not None:
+        require_writable(trace)
     _refuse_occupied(folder, overwrite)
     graph = load_graph(config, values=values, overrides=set_ or (), default_policy=policy)
     with contextlib.ExitStack() as stack:
@@ -54,14 +59,18 @@ def play(
         save_setup(folder, graph, arguments=sys.argv[1:])
         observers.append(stack.enter_context(StatusPublisher(folder)))
         observers.append(stack.enter_context(Display(graph)))
-        options = RunOptions(rate=speed, frames=frames, strict=strict, logs=logs, key_folder=folder)
+        traces = _trace_folder(folder) if trace is not None else None
+        options = RunOptions(rate=speed, frames=frames, strict=strict, logs=logs, key_folder=folder, trace=traces)
         report = Supervisor(graph, options, Observers(*observers)).run()
         save_account(folder, report)
+    if trace is not None and traces is not None:
+        write(trace, read_trace(traces), report.losses)
     print_summary(report, folder)
     return report.exit_code
 
 
-def _rate(text: str) -> float | None:
+def playback_rate(text: str) -> float | None:
+    """``--rate`` as a number; None for ``max``. Raises :class:`UserError`."""
     if text == "max":
         return None
     try:
@@ -95,6 +104,12 @@ def _refuse_occupied(folder: Path, overwrite: bool) -> None:
         raise UserError(f"{folder}: not empty; give another --out, or --overwrite to replace an earlier run")
     if not (folder / "run" / "graph.yaml").is_file():
         raise UserError(f"{folder}: not an earlier run's folder, so --overwrite does not touch it; give another --out")
+
+
+def _trace_folder(folder: Path) -> Path:
+    traces = folder / "run" / "trace"
+    traces.mkdir()
+    return traces
 
 
 def _make_folder(folder: Path, overwrite: bool) -> Path:

@@ -41,13 +41,15 @@ MAX_NAMED_LOSSES = 1000
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """One message that did not reach its goal, by the name its source gave it."""
+    """One message that did not reach its goal, by the name its source gave it. ``at_ns``: when its publisher knew, host
+    time; 0 where it was found out later."""
 
     edge: str
     seq: int
     name: str
     reason: str
     detail: str = ""
+    at_ns: int = 0
 
 
 class EdgeAccount(msgspec.Struct):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pipeline import account
+from pipeline import account, clock
 from pipeline.account import EdgeAccount, Loss
 from pipeline.messages import Header
 
@@ -123,7 +123,7 @@ class Outbox:
                 continue  # told twice, or made up: only the first word counts
             self.outcomes[outcome] += 1
             if outcome not in account.NOT_A_LOSS:
-                self.losses.append(Loss(self.edge, header.seq, header.name, outcome))
+                self.losses.append(Loss(self.edge, header.seq, header.name, outcome, at_ns=clock.now_ns()))
 
     def lose_consumer(self, reason: str = account.CONSUMER_DIED) -> None:
         """The consumer is dead; another may come. What it had in hand is lost, what waits stays."""
@@ -152,7 +152,7 @@ class Outbox:
 
     def _lose(self, header: Header, reason: str) -> None:
         self.outcomes[reason] += 1
-        self.losses.append(Loss(self.edge, header.seq, header.name, reason))
+        self.losses.append(Loss(self.edge, header.seq, header.name, reason, at_ns=clock.now_ns()))
 
 
 def _expired(header: Header, now_ns: int) -> bool:

@@ -183,6 +183,7 @@ class ProcessRunner(NodeRunner):
                 completed_by=completed_by,
                 started_ns=started_ns,
                 finished_ns=finished_ns,
+                busy_ns=finished_ns - started_ns,
                 failed=failed,
             )
         )

@@ -113,6 +113,7 @@ class SourceRunner(NodeRunner):
                     completed_by="",
                     started_ns=started_ns,
                     finished_ns=finished_ns,
+                    busy_ns=self._next_read_ns[1] - self._next_read_ns[0],
                 )
             )
         self.links.output.let_go()

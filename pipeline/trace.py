@@ -44,7 +44,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
     """One call of a node's code, named by its (primary) input's source and number.
 
-    ``completed_by``: the input that came last, "" of a source. ``failed``: the code raised, nothing was published.
+    ``completed_by``: the input that came last, "" of a source. ``busy_ns``: how long the node's code ran; a source
+    reads ahead, so this is more than from start to finish. ``failed``: the code raised, nothing was published.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
     completed_by: str
     started_ns: int
     finished_ns: int
+    busy_ns: int
     failed: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from cli.profile.capacity import capacity
 from cli.profile.model import model
+from cli.profile.pipeline import pipeline
 from cli.profile.transport import transport
 
-__all__ = ["capacity", "model", "transport"]
+__all__ = ["capacity", "model", "pipeline", "transport"]
