@@ -7,6 +7,14 @@ from fnmatch import fnmatchcase
 
 from errors import UserError
 from formats.labelled_scans import Recording
+from training.recipe import Settings
+
+
+class DataSettings(Settings, kw_only=True):
+    """Patterns of the names of drives: ``08``, ``street-*``. What is validated on is not trained on."""
+
+    training: tuple[str, ...] = ("*",)
+    validation: tuple[str, ...] = ()
 
 
 def split(

@@ -21,7 +21,7 @@ from models.range_view.labels import label_image, point_labels
 from models.squeezesegv3.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.squeezesegv3.inference import inference_form
 from models.squeezesegv3.network import SqueezeSegV3
-from training.drives import split
+from training.drives import DataSettings, split
 from training.losses import CLASS_WEIGHTS, lovasz_softmax, multi_layer_cross_entropy
 from training.pasting import Things
 from training.recipe import Count, NotNegative, Recipe, Settings, Share, ValidationSettings
@@ -51,13 +51,6 @@ class ImageSettings(Settings, kw_only=True):
     height: Count
     width: Pixels
     crop_width: Pixels
-
-
-class DataSettings(Settings, kw_only=True):
-    """Patterns of the names of drives: ``08``, ``street-*``. What is validated on is not trained on."""
-
-    training: tuple[str, ...] = ("*",)
-    validation: tuple[str, ...] = ()
 
 
 class LossSettings(Settings, kw_only=True):

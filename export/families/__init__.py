@@ -105,11 +105,18 @@ def _bcgnn(length: int, max_duration: int) -> Callable[[], Family]:
     return load
 
 
+def _two_stream() -> Family:
+    from export.families.two_stream import TwoStreamFamily
+
+    return TwoStreamFamily()
+
+
 MODELS: dict[str, Callable[[], Family]] = {
     "squeezesegv3-21": _squeezesegv3(21),
     "squeezesegv3-53": _squeezesegv3(53),
     "bcgnn-100": _bcgnn(100, 99),
     "bcgnn-128": _bcgnn(128, 64),
+    "two-stream": _two_stream,
 }
 
 
