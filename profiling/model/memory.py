@@ -17,7 +17,7 @@ from inference.manifest import read_manifest
 from profiling.model.stages import stages_of
 from profiling.model.worker import Work, load_items, open_sessions
 
-INFERENCES = 5
+INFERENCES = 3
 _ROOT = Path(__file__).resolve().parents[2]
 
 
