@@ -169,7 +169,7 @@ class SampledLinear(nn.Module):
         """``content`` [B, l_w, D_c] → [B, T, 8, 8, D_g], zero where there is no segment."""
         weight = self.linear.weight.view(self.dim, self.channels, self.samples).permute(2, 0, 1)
         with_outside = F.pad(content, (0, 0, 0, 1))
-        rows = F.linear(with_outside, weight.reshape(-1, self.channels)).view(len(content), -1, self.dim)
+        rows = F.linear(with_outside, weight.reshape(-1, self.channels)).unflatten(-1, (-1, self.dim)).flatten(1, 2)
         return (segments.interpolate(rows) + self.linear.bias) * segments.valid
 
 
@@ -202,7 +202,7 @@ class SegmentMap(nn.Module):
     def in_blocks(self, nodes: Tensor) -> Tensor:
         """[B, l_w, C] → [B, n, 8, C], with zeros behind the last location."""
         padded = F.pad(nodes, (0, 0, 0, self.nodes * BLOCK - self.length))
-        return padded.view(len(nodes), self.nodes, BLOCK, -1)
+        return padded.unflatten(1, (self.nodes, BLOCK))
 
     def of_starts(self, nodes: Tensor) -> Tensor:
         """[B, n, 8, C] → [B, T, 8, 1, C]: each edge's start."""
@@ -222,18 +222,17 @@ class SegmentMap(nn.Module):
 
     def interpolate(self, rows: Tensor) -> Tensor:
         """``rows`` [B, (l_w + 1)·N, C], what sample k takes of each column → their sums [B, T, 8, 8, C]."""
-        read = rows.index_select(1, self.columns).view(len(rows), self.count, -1, rows.shape[-1])
-        return torch.matmul(self.weights.index_select(0, self.diagonals), read).view(
-            len(rows), self.count, BLOCK, BLOCK, -1
-        )
+        read = rows.index_select(1, self.columns).unflatten(1, (self.count, -1))
+        sums = torch.matmul(self.weights.index_select(0, self.diagonals), read)
+        return sums.unflatten(2, (BLOCK, BLOCK))
 
     def as_map(self, values: Tensor, missing: float) -> Tensor:
         """[B, T, 8, 8] → [B, l_w, l_w], ``missing`` where there is no segment."""
         flat = F.pad(values.flatten(1), (0, 1), value=missing)
-        return flat.index_select(1, self.cells).view(len(values), self.length, self.length)
+        return flat.index_select(1, self.cells).unflatten(1, (self.length, self.length))
 
     def _add_up(self, by: Tensor, sums: Tensor) -> Tensor:
-        return torch.matmul(by, sums.flatten(2)).view(len(sums), self.nodes, BLOCK, -1)
+        return torch.matmul(by, sums.flatten(2)).unflatten(2, (BLOCK, -1))
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:
