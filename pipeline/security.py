@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import zmq
-import zmq.auth.thread
 
 from errors import UserError
+
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
 
 CURVE_DOMAIN = "rangecast"
 
@@ -58,9 +60,11 @@ class _OnlyClient:
         return key == self.client_public
 
 
-def start_authenticator(context: zmq.Context[Any], keys: RunKeys) -> zmq.auth.thread.ThreadAuthenticator:
+def start_authenticator(context: zmq.Context[Any], keys: RunKeys) -> ThreadAuthenticator:
     """Check client keys on every CURVE socket of ``context`` (ZAP, RFC 27). Stop it before the context ends."""
-    authenticator = zmq.auth.thread.ThreadAuthenticator(context)
+    from zmq.auth.thread import ThreadAuthenticator  # brings asyncio: a quarter of a worker's imports
+
+    authenticator = ThreadAuthenticator(context)
     authenticator.start()
     authenticator.configure_curve_callback(domain=CURVE_DOMAIN, credentials_provider=_OnlyClient(keys.client_public))
     return authenticator
