@@ -56,3 +56,13 @@ def assign(
         segments_s = np.stack([times_s[i[content]], times_s[j[content]]], axis=1)
         content[content] = (temporal_iou(segments_s, actions_s) > _LEAST_TIOU).any(axis=1)
     return Labels(start, end, content)
+
+
+def largest_tiou(actions_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """[l_w, l_w] float64: of the segment from i to j with any action [G, 2]; 0 without actions and where j ≤ i."""
+    length = len(times_s)
+    i, j = np.triu_indices(length, 1)
+    found = np.zeros((length, length))
+    if len(actions_s):
+        found[i, j] = temporal_iou(np.stack([times_s[i], times_s[j]], axis=1), actions_s).max(axis=1)
+    return found

@@ -1,0 +1,1 @@
+"""Sliding windows: the simplest proposals, that anything better must beat."""
