@@ -26,6 +26,7 @@ _MEASURES = {
     "same_label": "{:.3%}",
     "miou": "{:.1%}",
     "miou_change": "{:+.2%}",
+    "least_cosine": "{:.5f}",
 }
 
 

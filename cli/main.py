@@ -11,6 +11,7 @@ import typer.main
 
 from cli import evaluate, export, import_, profile
 from cli.doctor import doctor
+from cli.features import features
 from cli.graph import graph
 from cli.play import play
 from cli.simulate import simulate
@@ -25,7 +26,7 @@ EXIT_INTERRUPTED = 130
 # UsageError of whichever click typer is built on.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-VERBS = (play, top, simulate, train, graph, validate, doctor)
+VERBS = (play, top, simulate, train, features, graph, validate, doctor)
 GROUPS = {
     "evaluate": (evaluate.segmentation, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),

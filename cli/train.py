@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.allocator import restart_with_kept_memory
 from errors import UserError
 
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+    from training.task import Task
+
 RUN = Path(__file__).resolve().parent.parent / "run.py"
+
+
+def _segmentation() -> tuple[type[Recipe], Callable[..., Task]]:
+    from training.segmentation import SegmentationRecipe, SegmentationTask
+
+    return SegmentationRecipe, SegmentationTask
+
+
+def _actions() -> tuple[type[Recipe], Callable[..., Task]]:
+    from training.actions import ActionRecipe, ActionTask
+
+    return ActionRecipe, ActionTask
+
+
+FAMILIES = {"squeezesegv3": _segmentation, "two-stream": _actions}
+"""What can be trained: the recipe and the task of each family, imported when they are needed (torch)."""
 
 
 def train(
@@ -30,17 +51,16 @@ def train(
     from training.recipe import check_recipe, read_recipe
 
     values = read_recipe(config, set_ or [])
-    if values.get("family") != "squeezesegv3":
-        raise UserError(f"{config}: family: {values.get('family')!r} cannot be trained; give squeezesegv3")
+    family = values.get("family")
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise UserError(f"{config}: family: {family!r} cannot be trained; give {' or '.join(FAMILIES)}")
     restart_with_kept_memory(RUN)
-
-    from training.segmentation import SegmentationRecipe, SegmentationTask
-
-    recipe = check_recipe(values, SegmentationRecipe, config)
+    kind, make_task = FAMILIES[family]()
+    recipe = check_recipe(values, kind, config)
 
     from training.loop import train as run
     from training.state import check_folder
 
     check_folder(out, resume=resume, force=force)  # before the data are read
-    task = SegmentationTask(recipe, [*data, *(more_data or [])])
+    task = make_task(recipe, [*data, *(more_data or [])])
     run(task, recipe, recipe.validation, out, resume=resume, force=force, init=init)
