@@ -78,6 +78,6 @@ class RateJudge:
         span_s = self._window.span_s(now_ns)
         if span_s < self._window_s:
             return None
-        count, expected = self._window.rise("out"), self.hz * span_s
+        count, expected = self._window.rise("out", now_ns), self.hz * span_s
         self._measured_hz = [min([*self._measured_hz, count / span_s]), max([*self._measured_hz, count / span_s])]
         return abs(count - expected) <= self.tolerance * expected + 1

@@ -118,7 +118,7 @@ class LiveView:
         if self._started_ns is not None:
             window.add(max(publisher.beat_ns, self._started_ns), {"offered": edge.offered, **edge.lost})
         offered_hz = window.per_s("offered", now)
-        lately = {reason: int(window.rise(reason)) for reason in edge.lost}
+        lately = {reason: int(window.rise(reason, now)) for reason in edge.lost}
         return EdgeStatus(
             edge=edge.edge,
             policy=edge.policy,

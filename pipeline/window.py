@@ -37,26 +37,29 @@ class CountWindow:
         if self._samples and counted_ns <= self._samples[-1][0]:
             return
         self._samples.append((counted_ns, counts))
-        # The newest sample that is older than the window is where the window begins.
-        while len(self._samples) > 1 and self._samples[1][0] <= counted_ns - self._window_ns:
-            self._samples.popleft()
 
     def span_s(self, now_ns: int) -> float:
-        """The time that the samples cover; it goes on where no samples come any more."""
-        if not self._samples:
-            return 0.0
-        return (max(self._samples[-1][0], now_ns - OVERDUE_NS) - self._samples[0][0]) / 1e9
+        """The time that the window covers: of its samples, or up to now where no sample comes any more."""
+        return (self._slide(now_ns) - self._samples[0][0]) / 1e9 if self._samples else 0.0
 
-    def rise(self, name: str) -> float:
+    def rise(self, name: str, now_ns: int) -> float:
         """How much one count has risen."""
-        if not self._samples:
-            return 0.0
-        return self._samples[-1][1].get(name, 0) - self._samples[0][1].get(name, 0)
+        self._slide(now_ns)
+        return self._samples[-1][1].get(name, 0) - self._samples[0][1].get(name, 0) if self._samples else 0.0
 
     def per_s(self, name: str, now_ns: int) -> float | None:
-        """How much one count rises per second; None where the samples cover too little time."""
+        """How much one count rises per second; None where the window covers too little time."""
         span_s = self.span_s(now_ns)
-        return self.rise(name) / span_s if span_s >= LEAST_SPAN_S else None
+        return self.rise(name, now_ns) / span_s if span_s >= LEAST_SPAN_S else None
+
+    def _slide(self, now_ns: int) -> int:
+        """Forget what is before the window, but for the newest such sample: there it begins. Returns its end."""
+        if not self._samples:
+            return now_ns
+        end_ns = max(self._samples[-1][0], now_ns - OVERDUE_NS)
+        while len(self._samples) > 1 and self._samples[1][0] <= end_ns - self._window_ns:
+            self._samples.popleft()
+        return end_ns
 
 
 class TimingWindow:

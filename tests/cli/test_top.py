@@ -35,7 +35,7 @@ def start(here: Path, count: int, *more: str, rate: str = "1.0") -> subprocess.P
     command = ["play", str(here / "graph.yaml"), "--rate", rate, "--out", str(here / "o"), *more]
     run = subprocess.Popen(
         [sys.executable, str(ROOT / "run.py"), *command],
-        env=PATHS,
+        env={**PATHS, "TMPDIR": str(here)},  # what a killed run leaves there
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -20,10 +20,11 @@ def test_a_rate_is_the_rise_over_the_samples_of_the_window(given_steps: list[tup
         at_ns, count = at_ns + step_ns, count + more
         samples.append((at_ns, count))
         window.add(at_ns, {"n": count})
-    begin = max((s for s in samples if s[0] <= at_ns - WINDOW_S * S), default=samples[0])
     now = at_ns + later_ns
-    span_s = (max(at_ns, now - OVERDUE_NS) - begin[0]) / S
-    assert window.rise("n") == count - begin[1]
+    end_ns = max(at_ns, now - OVERDUE_NS)
+    begin = max((s for s in samples if s[0] <= end_ns - WINDOW_S * S), default=samples[0])
+    span_s = (end_ns - begin[0]) / S
+    assert window.rise("n", now) == count - begin[1]
     assert window.span_s(now) == pytest.approx(span_s)
     expected = None if span_s < LEAST_SPAN_S else (count - begin[1]) / span_s
     assert window.per_s("n", now) == (None if expected is None else pytest.approx(expected))
@@ -33,8 +34,8 @@ def test_a_count_that_appears_later_rose_from_nothing() -> None:
     window = CountWindow()
     window.add(1 * S, {})
     window.add(2 * S, {"overflow": 3})
-    assert window.rise("overflow") == 3
-    assert window.rise("expired") == 0
+    assert window.rise("overflow", 2 * S) == 3
+    assert window.rise("expired", 2 * S) == 0
 
 
 def test_the_same_sample_twice_is_one() -> None:
@@ -45,12 +46,15 @@ def test_the_same_sample_twice_is_one() -> None:
     assert window.per_s("n", 3 * S) == 2
 
 
-def test_a_rate_falls_to_nothing_where_nothing_is_heard() -> None:
+def test_a_rate_falls_to_nothing_where_nothing_is_heard_any_more() -> None:
+    """A process that has ended sends no more beats."""
     window = CountWindow()
     window.add(0, {"n": 0})
     window.add(2 * S, {"n": 20})
     assert window.per_s("n", 2 * S) == 10
-    assert window.per_s("n", 100 * S) == pytest.approx(20 / 99.5)
+    assert window.per_s("n", 4 * S) == pytest.approx(20 / 3.5)
+    assert window.per_s("n", 8 * S) == 0
+    assert window.rise("n", 8 * S) == 0
 
 
 def timing(compute_ns: int) -> Timing:
