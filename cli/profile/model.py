@@ -79,10 +79,17 @@ def _print_heading(request: Request, choice: Choice) -> None:
         f"{target.name}, {size_of(target.manifest)}, weights {target.weights}; items: {request.items.about}",
         f"machine: {machine.in_words(machine.describe())}",
         f"{request.scenario}: {at_once}; {request.samples} samples in each of {request.repeats} processes, all in turn",
-        *(f"left out: {pair}: {why}" for pair, why in choice.left_out.items()),
+        *(f"left out: {', '.join(pairs)}: {why}" for why, pairs in _by_reason(choice).items()),
     ]
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _by_reason(choice: Choice) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for pair, why in choice.left_out.items():
+        grouped.setdefault(why, []).append(pair)
+    return grouped
 
 
 def _measure(request: Request, profile: Profile) -> Found:

@@ -6,6 +6,7 @@ import numpy as np
 from rich.table import Table
 
 from profiling.matrix_rate import FLOPS, like
+from profiling.model.layers import BACKENDS as CPU_BACKENDS
 from profiling.model.layers import Layers
 from profiling.model.measure import Found, Request
 from profiling.model.scenarios import STAGES
@@ -47,7 +48,7 @@ def _single(request: Request, found: Found) -> list[Table]:
             str(pair),
             *_percentiles(inference),
             f"{flops_per_s / 1e12:.3f}",
-            f"{flops_per_s / best[like(pair.precision)]:.2f}",
+            f"{flops_per_s / best[like(pair.precision)]:.2f}" if pair.backend in CPU_BACKENDS else "",
             *_once(found.profile, str(pair)),
         )
     return [stages, ms]
