@@ -73,11 +73,12 @@ def _search(prober: Prober, recording: Recording, bound_ms: float) -> Result:
 
     result = search(probe, recording.rate_hz, bound_ms)
     if result.rate_hz is None:
-        best = min(result.probes, key=lambda p: (p.dropped > 0, p.p99_ms))
+        best = min(result.probes, key=lambda p: (p.dropped > 0 or p.incomplete > 0, p.p99_ms))
         lowest_hz = min(p.rate_hz for p in result.probes)
         raise UserError(
-            f"no rate down to {lowest_hz:.3g} frames/s holds p99 {bound_ms:g} ms without a drop; the best seen is p99"
-            f" {best.p99_ms:.1f} ms with {best.dropped} drops at {best.rate_hz:.3g} frames/s: give a higher --p99"
+            f"no rate down to {lowest_hz:.3g} frames/s holds p99 {bound_ms:g} ms with every frame whole; the best seen"
+            f" is p99 {best.p99_ms:.1f} ms with {best.dropped} drops and {best.incomplete} frames without an input at"
+            f" {best.rate_hz:.3g} frames/s: give a higher --p99"
         )
     frames = sum(run.frames for run in result.confirmed)
     print(f"capacity: {result.rate_hz:.3g} frames/s per sensor ({len(result.confirmed)} runs, {frames} frames)")
@@ -85,10 +86,11 @@ def _search(prober: Prober, recording: Recording, bound_ms: float) -> Result:
 
 
 def _tell(found: Probe, bound_ms: float) -> None:
-    verdict = "holds" if found.holds(bound_ms) else "dropped" if found.dropped else "too late"
+    reasons = {"dropped": found.dropped, "incomplete": found.incomplete, "too late": found.p99_ms > bound_ms}
+    verdict = ", ".join(reason for reason, is_so in reasons.items() if is_so) or "holds"
     print(
         f"  {found.rate_hz:7.2f} frames/s: p50 {found.p50_ms:8.1f} ms, p99 {found.p99_ms:8.1f} ms,"
-        f" {found.dropped} drops, {found.frames} frames: {verdict}",
+        f" {found.dropped} drops, {found.incomplete} of {found.frames} frames without an input: {verdict}",
         flush=True,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from errors import UserError
 from pipeline.graph import Graph, load_graph
 from pipeline.report import RunReport
 from pipeline.supervisor import RunOptions, Supervisor
+from pipeline.trace import Call, read_trace
 from profiling.capacity.search import Probe
 from profiling.capacity.sensors import Recording, fused_nodes, looped, side_by_side
 
@@ -53,15 +55,16 @@ class Prober:
         folder = Path(tempfile.mkdtemp(prefix="rc-"))
         try:
             graph = side_by_side([self._copy(folder, number, recording, frames) for number in range(self._sensors)])
-            options = RunOptions(rate=rate_hz / recording.rate_hz, frames=frames, logs=folder)
-            supervisor = Supervisor(graph, options)
-            report = supervisor.run()
+            traces = folder / "trace"
+            traces.mkdir()
+            options = RunOptions(rate=rate_hz / recording.rate_hz, frames=frames, logs=folder, trace=traces)
+            report = Supervisor(graph, options).run()
+            _require_well(report, rate_hz)
+            calls = {name: trace.calls for name, trace in read_trace(traces).items()}
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        _require_well(report, rate_hz)
-        timings = [supervisor.ledger.nodes[name].timings.columns() for name in fused_nodes(graph)]
-        latencies_ms = [t["latency"][t["seq"] >= warm_up] / 1e6 for t in timings]
-        return _judge(rate_hz, latencies_ms, frames - warm_up, _dropped(report, warm_up))
+        fused = {name: [call for call in calls[name] if call.seq >= warm_up] for name in fused_nodes(graph)}
+        return _judge(rate_hz, graph, fused, frames - warm_up, _dropped(report, warm_up))
 
     def _copy(self, folder: Path, number: int, recording: Recording, frames: int) -> Graph:
         own = folder / str(number)
@@ -83,11 +86,14 @@ def _dropped(report: RunReport, warm_up: int) -> int:
     return report.unnamed_losses + sum(loss.seq >= warm_up for loss in report.losses)
 
 
-def _judge(rate_hz: float, latencies_ms: list[np.ndarray], expected: int, dropped: int) -> Probe:
+def _judge(rate_hz: float, graph: Graph, fused: dict[str, list[Call]], expected: int, dropped: int) -> Probe:
     """Of several fused outputs the slowest one counts."""
-    missing = sum(max(0, expected - len(latency)) for latency in latencies_ms)
-    if not all(len(latency) for latency in latencies_ms):
-        return Probe(rate_hz, math.inf, math.inf, 0, max(dropped, missing), [])
+    missing = sum(max(0, expected - len(calls)) for calls in fused.values())
+    connected = Counter(edge.target for edge in graph.edges)
+    incomplete = sum(len(call.inputs) < connected[name] for name, calls in fused.items() for call in calls)
+    if not all(fused.values()):
+        return Probe(rate_hz, math.inf, math.inf, 0, max(dropped, missing), incomplete, [])
+    latencies_ms = [[(call.finished_ns - call.due_ns) / 1e6 for call in calls] for calls in fused.values()]
     slowest = max(latencies_ms, key=lambda latency: float(np.percentile(latency, 99)))
-    p50_ms, p99_ms = np.percentile(slowest, (50, 99))
-    return Probe(rate_hz, float(p50_ms), float(p99_ms), len(slowest), max(dropped, missing), slowest.tolist())
+    p50_ms, p99_ms = (float(value) for value in np.percentile(slowest, (50, 99)))
+    return Probe(rate_hz, p50_ms, p99_ms, len(slowest), max(dropped, missing), incomplete, slowest)

@@ -15,7 +15,8 @@ class Probe(NamedTuple):
     """One run at one rate, without its warm-up.
 
     ``rate_hz``: frames per second of each sensor. Latencies are those of ``frames`` fused frames, since due.
-    ``dropped``: messages lost on any edge.
+    ``dropped``: messages lost on any edge. ``incomplete``: frames fused without one of their inputs, such as labels
+    that came after the timeout.
     """
 
     rate_hz: float
@@ -23,11 +24,12 @@ class Probe(NamedTuple):
     p99_ms: float
     frames: int
     dropped: int
+    incomplete: int
     latency_ms: list[float]
 
     def holds(self, bound_ms: float) -> bool:
-        """Whether every frame came through, and 99 % of them in time."""
-        return self.frames > 0 and self.dropped == 0 and self.p99_ms <= bound_ms
+        """Whether every frame came through with all its inputs, and 99 % of them in time."""
+        return self.frames > 0 and not self.dropped and not self.incomplete and self.p99_ms <= bound_ms
 
 
 class Result(NamedTuple):

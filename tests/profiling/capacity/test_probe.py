@@ -41,12 +41,20 @@ def test_probes_count_frames_drops_and_latency_since_due(out: Path, monkeypatch:
     prober = Prober(config(out, 40.0), None, sensors=2, seconds=0.1)
     recording = read_recording(prober.load(out))
     slow = prober.run(recording, 10.0)
-    assert (slow.frames, slow.dropped) == (30, 0)
+    assert (slow.frames, slow.dropped, slow.incomplete) == (30, 0, 0)
     assert slow.p50_ms >= 40
     assert len(slow.latency_ms) == 30
     fast = prober.run(recording, 200.0)
     assert fast.dropped > 10
     assert not fast.holds(1e6)
+
+
+def test_frames_without_their_labels_do_not_hold(out: Path) -> None:
+    """Labels that come after the timeout are no drop on any edge, and the frame without them is quick."""
+    prober = Prober(config(out, 60.0, sync={"timeout_ms": 20}), None, sensors=1, seconds=0.1)
+    found = prober.run(read_recording(prober.load(out)), 10.0)
+    assert (found.frames, found.dropped, found.incomplete) == (30, 0, 30)
+    assert not found.holds(1e6)
 
 
 def test_a_graph_that_waits_for_consumers_is_one_line(out: Path) -> None:
@@ -70,7 +78,7 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every run takes 40 ms a frame, up to 33 frames per second."""
 
     def run(self: Prober, recording: Recording, rate_hz: float) -> Probe:
-        return Probe(rate_hz, 35.0, 40.0, 30, 9 if rate_hz > 33 else 0, [40.0] * 30)
+        return Probe(rate_hz, 35.0, 40.0, 30, 9 if rate_hz > 33 else 0, 0, [40.0] * 30)
 
     monkeypatch.setattr(Prober, "run", run)
 
@@ -82,7 +90,9 @@ def test_the_verb_tells_each_probe_and_saves_what_it_found(out: Path, capsys: py
     assert main([*command, "--out", str(saved)]) == 0
     said = capsys.readouterr().out
     assert "recorded: 10 frames at 20 frames/s; bound: p99 50 ms" in said
-    assert "   40.00 frames/s: p50     35.0 ms, p99     40.0 ms, 9 drops, 30 frames: dropped" in said
+    assert (
+        "   40.00 frames/s: p50     35.0 ms, p99     40.0 ms, 9 drops, 0 of 30 frames without an input: dropped" in said
+    )
     assert said.count("capacity: 32.2 frames/s per sensor (2 runs, 60 frames)") == 2
     [series] = results.read(saved).series
     assert (series.name, series.better) == ("capacity", "higher")
@@ -99,8 +109,8 @@ def test_a_bound_that_no_rate_holds_is_one_line_with_the_best_seen(
     saved = out / "capacity.json"
     assert main(["profile", "capacity", str(config(out, 0.0)), "--p99", "10", "--out", str(saved)]) == 2
     assert capsys.readouterr().err == (
-        "error: no rate down to 0.625 frames/s holds p99 10 ms without a drop; the best seen is p99 40.0 ms with 0"
-        " drops at 20 frames/s: give a higher --p99\n"
+        "error: no rate down to 0.625 frames/s holds p99 10 ms with every frame whole; the best seen is p99 40.0 ms"
+        " with 0 drops and 0 frames without an input at 20 frames/s: give a higher --p99\n"
     )
     assert not saved.exists()
 

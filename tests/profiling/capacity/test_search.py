@@ -19,7 +19,7 @@ def machine(capacity_hz: float, probed: list[float] | None = None) -> Callable[[
         if probed is not None:
             probed.append(rate_hz)
         late = rate_hz > capacity_hz
-        return Probe(rate_hz, 50.0, 150.0 if late else 80.0, 100, 7 if rate_hz > 2 * capacity_hz else 0, [])
+        return Probe(rate_hz, 50.0, 150.0 if late else 80.0, 100, 7 if rate_hz > 2 * capacity_hz else 0, 0, [])
 
     return probe
 
@@ -46,7 +46,7 @@ def test_a_rate_that_held_once_by_luck_is_not_the_answer() -> None:
 
     def probe(rate_hz: float) -> Probe:
         good = rate_hz <= 8.0 or (rate_hz == 10.0 and next(lucky, False))
-        return Probe(rate_hz, 50.0, 80.0 if good else 150.0, 100, 0, [])
+        return Probe(rate_hz, 50.0, 80.0 if good else 150.0, 100, 0, 0, [])
 
     result = search(probe, 10.0, BOUND_MS)
     assert result.rate_hz is not None
@@ -60,7 +60,7 @@ def test_on_a_noisy_machine_it_ends_and_what_it_says_has_held(seed: int) -> None
 
     def probe(rate_hz: float) -> Probe:
         good = noise.random() < (0.9 if rate_hz < 20 else 0.2)
-        return Probe(rate_hz, 50.0, 80.0 if good else 150.0, 100, 0, [])
+        return Probe(rate_hz, 50.0, 80.0 if good else 150.0, 100, 0, 0, [])
 
     result = search(probe, 10.0, BOUND_MS)
     assert len(result.probes) < 80
@@ -76,10 +76,11 @@ def test_where_no_rate_holds_none_is_said_and_the_probes_are_there() -> None:
 @pytest.mark.parametrize(
     ("probe", "holds"),
     [
-        (Probe(1.0, 5.0, 100.0, 30, 0, []), True),
-        (Probe(1.0, 5.0, 100.1, 30, 0, []), False),
-        (Probe(1.0, 5.0, 50.0, 30, 1, []), False),
-        (Probe(1.0, 0.0, 0.0, 0, 0, []), False),
+        (Probe(1.0, 5.0, 100.0, 30, 0, 0, []), True),
+        (Probe(1.0, 5.0, 100.1, 30, 0, 0, []), False),
+        (Probe(1.0, 5.0, 50.0, 30, 1, 0, []), False),
+        (Probe(1.0, 5.0, 50.0, 30, 0, 1, []), False),
+        (Probe(1.0, 0.0, 0.0, 0, 0, 0, []), False),
     ],
 )
 def test_a_run_holds_without_a_drop_and_in_time(probe: Probe, holds: bool) -> None:
