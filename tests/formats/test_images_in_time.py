@@ -37,7 +37,7 @@ def test_a_folder_of_pictures_with_a_damaged_one(tmp_path):
 def test_a_video_that_is_cut_short_is_read_as_far_as_it_goes(tmp_path):
     path = tmp_path / "a.avi"
     write_video(path, list(range(60)), time_base=Fraction(1, 25))
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 9 // 10])
     images = ImagesInTime(path)
     assert 5 < len(list(images)) < 60
     assert any("cut short or damaged" in note for note in images.notes)
