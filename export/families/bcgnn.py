@@ -37,7 +37,7 @@ class BCGNNFamily:
 
     shipped = None
     keep_fp32: ClassVar = {}
-    least_alike: ClassVar = {"fp32": {}, "half": {"same_proposals": 0.98}}
+    least_alike: ClassVar = {"fp32": {}, "half": {"same_proposals": 0.95}}
 
     def __init__(self, length: int, max_duration: int) -> None:
         self.name = f"bcgnn-{length}"
@@ -126,7 +126,7 @@ class BCGNNFamily:
         ]
 
     def real(self, manifest: Manifest, data: Path, count: int) -> list[Sample]:
-        """``count`` videos of a folder with a feature file (``.npy``, ``.csv``) each: of long ones the middle window."""
+        """``count`` videos of a folder of feature files (``.npy``, ``.csv``): the middle window of long ones."""
         files = sorted(file for file in data.iterdir() if file.suffix.lower() in SUFFIXES)
         if not files:
             raise UserError(f"{data}: no feature files ({', '.join(SUFFIXES)}); give a folder with one per video")
