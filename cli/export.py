@@ -24,6 +24,8 @@ _MEASURES = {
     "relative_max": "{:.1e}",
     "adversarial_relative_max": "{:.1e}",
     "same_label": "{:.3%}",
+    "same_proposals": "{:.2%}",
+    "least_cosine": "{:.4f}",
     "miou": "{:.1%}",
     "miou_change": "{:+.2%}",
     "least_cosine": "{:.5f}",
