@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -15,6 +17,8 @@ from pipeline.messages import Hop, Message
 from pipeline.node import Skipped
 from pipeline.runner import NodeRunner, RunnerEvents
 from pipeline.trace import Call
+
+READING_NICENESS = 10
 
 
 class SourceRunner(NodeRunner):
@@ -36,6 +40,7 @@ class SourceRunner(NodeRunner):
         super().abort()
 
     def _prepare(self) -> int | None:
+        _stand_back()
         if self.task.resume_after is not None and hasattr(self._node, "resume"):
             self._node.resume(self.task.resume_after)
         self._messages: Iterator[Message | Skipped] = iter(self._node.messages())
@@ -117,3 +122,10 @@ class SourceRunner(NodeRunner):
                 )
             )
         self.links.output.let_go()
+
+
+def _stand_back() -> None:
+    """Reading ahead can wait: it must not take the core from whoever works on the message that has just left. On Linux
+    a thread has a niceness of its own; the socket's thread keeps that of the process."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), READING_NICENESS)

@@ -79,7 +79,7 @@ def _eaters(figures: RunFigures) -> str:
 
 def _next(figures: RunFigures, cores: int, busiest: str) -> str:
     now, after = limits(figures, cores)[0], limits(figures, cores, without=busiest)
-    text = f"{_called(now, cores)} allows {now.rate_hz:.1f} frames/s."
+    text = f"The lowest limit is {_called(now, cores)}: {now.rate_hz:.1f} frames/s."
     if not after:
         return text
     then = f"{_called(after[0], cores)}: {after[0].rate_hz:.1f} frames/s"

@@ -122,13 +122,17 @@ def _waterfalls(figure: Any, run: RunFigures, traces: Mapping[str, NodeTrace]) -
 
 def _waterfall(axes: Axes, frame: Frame, traces: Mapping[str, NodeTrace]) -> None:
     path = list(dict.fromkeys(stage.node for stage in frame.stages))
-    rows = {node: row for row, node in enumerate([*path, *(n for n in traces if n not in path)])}
     begin_ns, end_ns = min(frame.due_ns, frame.stages[0].begin_ns), frame.finished_ns
-    for node, trace in traces.items():
-        for call in trace.calls:
-            left, right = max(call.started_ns, begin_ns), min(call.finished_ns, end_ns)
+    meanwhile = {
+        node: [(max(call.started_ns, begin_ns), min(call.finished_ns, end_ns)) for call in trace.calls]
+        for node, trace in traces.items()
+    }
+    others = [n for n, spans in meanwhile.items() if n not in path and any(right > left for left, right in spans)]
+    rows = {node: row for row, node in enumerate([*path, *others])}
+    for node, row in rows.items():
+        for left, right in meanwhile[node]:
             if right > left:
-                axes.barh(rows[node], (right - left) / 1e6, left=(left - frame.due_ns) / 1e6, height=0.62, color=PALE)
+                axes.barh(row, (right - left) / 1e6, left=(left - frame.due_ns) / 1e6, height=0.62, color=PALE)
     for stage in frame.stages:
         left, width = (stage.begin_ns - frame.due_ns) / 1e6, stage.duration_ns / 1e6
         axes.barh(rows[stage.node], width, left=left, height=0.62, color=COLORS[stage.kind])
