@@ -30,20 +30,24 @@ def features(
     stride: Annotated[
         float | None, typer.Option(help="Seconds from one snippet to the next. Default: a snippet's length.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace features of another model, stride or video.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Make features anew, whatever is there.")] = False,
 ) -> None:
     """Extract snippet features of videos of any length. Stopped, the same command goes on with the next video."""
+    import msgspec
+
     from cli.show import console
     from inference.auto import open_session
     from inference.manifest import load_manifest
     from inference.two_stream import describe
+    from models.two_stream.snippets import SnippetSettings
 
-    snippet = describe(model, load_manifest(model)).snippet
-    samples = _samples(stride, snippet.snippet_s, snippet.frames)
+    described = describe(model, load_manifest(model))
+    settings = SnippetSettings(**msgspec.structs.asdict(described.snippet))
+    samples = _samples(stride, settings)
     targets = _targets(videos, out)
     session = open_session(model, backend=backend)
     try:
-        work = _Work(session, samples)
+        work = _Work(session, described.dimension, settings, samples)
         missing = {video: target for video, target in targets.items() if force or not work.is_done(video, target)}
         if len(missing) < len(targets):
             console.print(f"{out}: features of {len(targets) - len(missing)} of {len(targets)} videos are there; kept")
@@ -61,15 +65,8 @@ def features(
 class _Work:
     """An open encoder, and how it goes through a video: ``stride`` samples from one snippet to the next."""
 
-    def __init__(self, session: Session, stride: int) -> None:
-        import msgspec
-
-        from inference.two_stream import describe
-        from models.two_stream.snippets import SnippetSettings
-
-        profile, self._dimension = describe("", session.manifest)
-        self._session, self._stride = session, stride
-        self._settings: SnippetSettings = SnippetSettings(**msgspec.structs.asdict(profile))
+    def __init__(self, session: Session, dimension: int, settings: SnippetSettings, stride: int) -> None:
+        self._session, self._dimension, self._settings, self._stride = session, dimension, settings, stride
 
     def is_done(self, video: Path, target: Path) -> bool:
         """Whether the features are there already.
@@ -158,14 +155,15 @@ class _Work:
         }
 
 
-def _samples(stride_s: float | None, snippet_s: float, frames: int) -> int:
+def _samples(stride_s: float | None, settings: SnippetSettings) -> int:
     """``--stride`` in samples."""
     if stride_s is None:
-        return frames
-    sample_s = snippet_s / frames
-    samples = round(stride_s / sample_s) if math.isfinite(stride_s) else 0
-    if samples < 1 or abs(samples * sample_s - stride_s) > 1e-6:
-        raise UserError(f"--stride {stride_s:g}: this model samples every {sample_s:g} s; give a multiple of that")
+        return settings.frames
+    samples = round(stride_s / settings.sample_s) if math.isfinite(stride_s) else 0
+    if samples < 1 or abs(samples * settings.sample_s - stride_s) > 1e-6:
+        raise UserError(
+            f"--stride {stride_s:g}: this model samples every {settings.sample_s:g} s; give a multiple of that"
+        )
     return samples
 
 

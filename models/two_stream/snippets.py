@@ -81,6 +81,7 @@ class Snippeter:
         self._taken = 0
         self._first_s = 0.0
         self._last: _Frame | None = None
+        self._interval_s = 0.0  # between the last two frames
 
     def add(self, image_bgr: np.ndarray, stamp_s: float) -> list[Snippet]:
         """Take the next frame, [H, W, 3] uint8, and give the snippets that it completes. It is kept until the next.
@@ -97,15 +98,16 @@ class Snippeter:
             before_s, after_s = due_s - self._last.stamp_s, stamp_s - due_s
             nearest = self._last if before_s <= after_s + _MIDWAY * self._settings.sample_s else frame
             found += self._take(nearest)
-        self._last = frame
+        self._interval_s, self._last = stamp_s - self._last.stamp_s, frame
         return found
 
     def finish(self) -> list[Snippet]:
-        """At the end of the video: the snippet whose last sample's time is less than half a sample after the last
-        frame. What was seen of an incomplete one is left out."""
-        if self._last is None or self._due_s() - self._last.stamp_s >= self._settings.sample_s / 2:
-            return []
-        return self._take(self._last)
+        """At the end of the video: what the last frame leaves complete, which lasts as long as the one before. What was
+        seen of an incomplete snippet is left out."""
+        found = []
+        while self._last is not None and self._due_s() - self._last.stamp_s < self._interval_s / 2:
+            found += self._take(self._last)
+        return found
 
     def _due_s(self) -> float:
         return self._first_s + self._taken * self._settings.sample_s
