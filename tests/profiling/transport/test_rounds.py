@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from errors import UserError
 from profiling.transport import report, rounds
 from profiling.transport.driver import Pair, TransportError
 from profiling.transport.systems import SYSTEMS, select
+from tests.support.runs import remove
 
 SIZES = [8, 200_000]
 
@@ -86,14 +88,17 @@ def test_no_side_outlives_a_driver_that_is_killed() -> None:
     """The driver here is a process of its own, killed while its pair waits."""
     code = (
         "import time; from profiling.transport.driver import Pair; from profiling.transport.systems import SYSTEMS\n"
-        "pair = Pair(SYSTEMS['ipc']).__enter__(); print(*[p.pid for p in pair._processes], flush=True); time.sleep(60)"
+        "pair = Pair(SYSTEMS['ipc']).__enter__(); print(pair._folder, *[p.pid for p in pair._processes], flush=True)\n"
+        "time.sleep(60)"
     )
     driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
-    pids = [int(word) for word in driver.stdout.readline().split()]
+    folder, *words = driver.stdout.readline().split()
+    pids = [int(word) for word in words]
     assert len(pids) == 2
     driver.kill()
     driver.wait()
+    remove(Path(folder))
     deadline_s = time.monotonic() + 20
     while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
         assert time.monotonic() < deadline_s
