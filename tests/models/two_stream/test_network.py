@@ -19,7 +19,7 @@ SETTINGS = SnippetSettings(height=32, width=64)
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return settled(TwoStream(SETTINGS.flow_channels, classes=3, stream_dim=8), SETTINGS)
+    return settled(TwoStream(SETTINGS.flow_channels, classes=3, stream_dim=8))
 
 
 @pytest.fixture
