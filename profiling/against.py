@@ -13,10 +13,10 @@ from profiling.statistics import Change, change
 
 CONFIDENCE = 0.95
 """That the intervals of all series together hold the true changes: each is made wider for it (Bonferroni)."""
-SMALLEST_CHANGE = 0.03
-"""Less than this is called noise, however sure: a machine drifts by as much between two profiles."""
-SMALLEST_DIFFERENCE = {"ms": 0.05, "MB": 1.0}
-"""So is less than this, by unit: 40 % of ten microseconds are nobody's concern."""
+SMALLEST_CHANGE = 0.02
+"""The whole interval must be further than this from no change: a machine drifts by as much between two profiles."""
+SMALLEST_DIFFERENCE = {"ms": 0.05, "MB": 1.0, "%": 1.0}
+"""Less than this is noise, too, by unit: 40 % of ten microseconds are nobody's concern."""
 
 Verdict = Literal["regression", "improvement", "noise", "not compared"]
 
@@ -88,9 +88,8 @@ def _judge(before: Series, after: Series, confidence: float) -> Finding:
 def _verdict(series: Series, before: float, after: float, found: Change | None) -> Verdict:
     if found is None:
         return "not compared"
-    is_certain = found.low > 1 or found.high < 1
-    is_large = abs(after - before) > max(SMALLEST_CHANGE * before, SMALLEST_DIFFERENCE.get(series.unit, 0.0))
-    if not (is_certain and is_large):
+    is_certain = found.low > 1 + SMALLEST_CHANGE or found.high < 1 - SMALLEST_CHANGE
+    if not (is_certain and abs(after - before) > SMALLEST_DIFFERENCE.get(series.unit, 0.0)):
         return "noise"
     return "regression" if (after > before) == (series.better == "lower") else "improvement"
 
@@ -118,7 +117,7 @@ def show(comparison: Comparison) -> None:
     if comparison.findings:
         console.print(
             f"Change of the median. All intervals together hold the true changes with {CONFIDENCE:.0%} confidence; "
-            f"less than {SMALLEST_CHANGE:.0%} is noise.",
+            f"those that are not wholly beyond {SMALLEST_CHANGE:.0%} are noise.",
             soft_wrap=True,
         )
     for text in comparison.versions:

@@ -81,9 +81,11 @@ def _at_rate(request: Request, found: Found) -> list[Table]:
 
 
 def _layers(pair: str, layers: Layers) -> Table:
-    table = _table(f"Layers, {pair}", "kind", "number", "ms", "share", "TFLOP/s", "of the rate")
     kinds, rate = layers
     total_ms = sum(kind.ms for kind in kinds)
+    table = _table(
+        f"Layers, {pair}, {total_ms:.0f} ms in all", "kind", "number", "ms", "share", "TFLOP/s", "of the rate"
+    )
     large = [kind for kind in kinds if kind.ms >= SMALLEST_SHARE * total_ms]
     for kind in large:
         reached = 1e3 * kind.flops / kind.ms

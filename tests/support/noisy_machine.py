@@ -6,7 +6,7 @@ import numpy as np
 
 
 def repetitions(
-    rng: np.random.Generator, median: float, runs: int = 8, samples: int = 12, spread: float = 0.02
+    rng: np.random.Generator, median: float, runs: int = 10, samples: int = 12, spread: float = 0.02
 ) -> list[list[float]]:
     """Samples of which neighbours are alike (AR(1), 0.6), in repetitions that differ, some of them with a busy spell.
 
