@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
 import numpy as np
 
 from errors import UserError
@@ -36,7 +37,8 @@ class Fusion:
     the LiDAR does not see the back. Both are None where no point falls into the box, or image or calibration is
     missing. :mod:`models.lidar_camera.objects` says which points are an object's.
 
-    Proposals are those active at the scan: ``start_s`` ≤ its stamp < ``end_s``, in seconds of the same sensor time.
+    Proposals are those of actions that are going on, as far as is known: begun by the scan's stamp, and either ending
+    after it or reaching the newest snippets (``open_after_s``), behind which nobody has seen an end yet.
     """
 
     def __init__(
@@ -154,11 +156,16 @@ def _fused_objects(
     return tuple(objects)
 
 
-def _active(proposals: ActionProposals | None, stamp_ns: int) -> tuple[ActionProposal, ...]:
-    if proposals is None:
+def _active(known: ActionProposals | None, stamp_ns: int) -> tuple[ActionProposal, ...]:
+    """Those going on, in seconds of sensor time."""
+    if known is None:
         return ()
-    now_s = stamp_ns / 1e9
-    return tuple(p for p in proposals.proposals if p.start_s <= now_s < p.end_s)
+    now_s, begin_s = (stamp_ns - known.begin_ns) / 1e9, known.begin_ns / 1e9
+    return tuple(
+        msgspec.structs.replace(p, start_s=begin_s + p.start_s, end_s=begin_s + p.end_s)
+        for p in known.proposals
+        if p.start_s <= now_s and p.end_s > min(now_s, known.open_after_s)
+    )
 
 
 def _called(message: LidarScan | SemanticScan) -> str:

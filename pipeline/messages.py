@@ -151,11 +151,12 @@ class Tracks(Message, frozen=True, kw_only=True):
 
 
 class SnippetFeatures(Message, frozen=True, kw_only=True):
-    """Features of the video snippet [start_s, end_s)."""
+    """Features of the video snippet [start_s, end_s): seconds after the video's first frame, at ``begin_ns``."""
 
     features: Annotated[np.ndarray, float32("D")]
     start_s: float
     end_s: float
+    begin_ns: int = 0
 
 
 class ActionProposal(msgspec.Struct, frozen=True):
@@ -168,9 +169,15 @@ class ActionProposal(msgspec.Struct, frozen=True):
 
 
 class ActionProposals(Message, frozen=True, kw_only=True):
-    """The proposals known at ``header.stamp_ns``."""
+    """What is known at ``header.stamp_ns`` of the last while's actions: seconds after the first frame, at ``begin_ns``.
+
+    Provisional proposals as they stand; final ones in each message from when they became final until they are some
+    windows old, so that a consumer may miss a message. What ends after ``open_after_s`` may be going on still.
+    """
 
     proposals: tuple[ActionProposal, ...] = ()
+    begin_ns: int = 0
+    open_after_s: float = float("inf")
 
 
 class InputStatus(msgspec.Struct, frozen=True):
@@ -203,6 +210,7 @@ class FusedFrame(Message, frozen=True, kw_only=True):
 
     ``labels`` is 0 (unlabelled) throughout where ``semantics`` is missing in ``inputs``. ``colors`` is each point's
     BGR from the image and ``pixels`` its image coordinates (u, v); NaN (and colour 0) where the point is not in view.
+    ``proposals`` are the actions that are going on, in seconds of sensor time (as ``header.stamp_ns`` / 1e9).
     """
 
     points: Annotated[np.ndarray, float32("N", 4)]

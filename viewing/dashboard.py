@@ -9,21 +9,20 @@ import numpy as np
 
 from viewing.birds_eye import Footprint, birds_eye
 from viewing.camera_view import Box, camera_view
+from viewing.header import draw_header
 from viewing.range_view import label_picture, range_picture, strip
 from viewing.style import (
     BACKGROUND,
-    LINE,
     MUTED,
     PANEL,
     TEXT,
-    WARNING,
     blank,
     palette,
     put_text,
     range_colors,
-    shorten,
     text_width,
 )
+from viewing.timeline import Stretch, caption, timeline
 
 Rect = tuple[int, int, int, int]  # left, top, width, height
 
@@ -38,13 +37,22 @@ class RangeStrips:
 
 
 @dataclass(frozen=True)
+class Actions:
+    """What happened in the ``span_s`` seconds before ``now_s``, in seconds of the video."""
+
+    stretches: tuple[Stretch, ...]
+    now_s: float
+    span_s: float
+
+
+@dataclass(frozen=True)
 class Scene:
     """What there is to draw of one frame. Boxes in pixels of the camera's image, the rest in metres.
 
     ``camera_aspect``: width / height of the camera's image; its panel is kept, with a note, where this frame has no
     ``image``; None: there is no camera. ``has_objects`` keeps a panel for objects, even where there are none now.
-    ``pixels`` is NaN where a point is not in view. ``status`` is shown at the top left, ``warning`` after it,
-    ``measured`` at the top right.
+    ``actions``: None: nobody looks for any. ``pixels`` is NaN where a point is not in view. ``status`` is shown at the
+    top left, ``warning`` after it, ``measured`` at the top right.
     """
 
     points: np.ndarray
@@ -57,7 +65,7 @@ class Scene:
     range_strips: RangeStrips | None = None
     boxes: tuple[Box, ...] = ()
     footprints: tuple[Footprint, ...] = ()
-    activities: tuple[str, ...] = ()
+    actions: Actions | None = None
     has_objects: bool = False
     status: str = ""
     warning: str = ""
@@ -78,16 +86,23 @@ class Layout:
     birds_eye: Rect
     classes: Rect
     objects: Rect | None
+    timeline: Rect | None
 
 
-def layout(width: int, camera_aspect: float | None, *, has_range_image: bool, has_objects: bool) -> Layout:
+def layout(
+    width: int, camera_aspect: float | None, *, has_range_image: bool, has_objects: bool, has_actions: bool = False
+) -> Layout:
     """Divide a 16:9 canvas of ``width``. With a camera the bird's-eye view stands beside it; without one it lies below
-    the strips and has the forward direction to the right."""
+    the strips and has the forward direction to the right. Actions lie at the bottom, all across."""
     width -= width % 2
     height = round(width * 9 / 32) * 2
     unit = width / 100
     margin, header_height, gap = round(unit), round(3.1 * unit), round(1.9 * unit)
     top, inner = header_height + gap, width - 2 * margin
+    bottom, line = height - margin, None
+    if has_actions:
+        line = (margin, bottom - round(8.2 * unit), inner, round(8.2 * unit))
+        bottom = line[1] - gap
     has_camera = camera_aspect is not None
     left_width = round(0.68 * inner) if has_camera else inner
     strip_height = round((5.2 if has_camera else 6.5) * unit)
@@ -95,7 +110,7 @@ def layout(width: int, camera_aspect: float | None, *, has_range_image: bool, ha
     y = top
     camera = None
     if has_camera:
-        available = height - top - strips_height - gap - round(13 * unit) - margin
+        available = bottom - top - strips_height - gap - round((9 if has_actions else 13) * unit)
         camera_height = min(round(left_width / camera_aspect), available)
         camera = (margin, y, min(left_width, round(camera_height * camera_aspect)), camera_height)
         y += camera_height + gap
@@ -103,10 +118,10 @@ def layout(width: int, camera_aspect: float | None, *, has_range_image: bool, ha
     if has_range_image:
         strips = tuple((margin, y + i * (strip_height + gap), left_width, strip_height) for i in range(2))
         y += strips_height
-    rest = height - margin - y
+    rest = bottom - y
     if has_camera:
         right = margin + left_width + margin
-        eye = (right, top, width - margin - right, height - margin - top)
+        eye = (right, top, width - margin - right, bottom - top)
         beside_camera = left_width - camera[2] - margin
         half = (left_width - margin) // 2
         if not has_objects:
@@ -123,7 +138,7 @@ def layout(width: int, camera_aspect: float | None, *, has_range_image: bool, ha
         eye = (margin, y, inner - classes_width - margin, rest)
         classes, objects = (width - margin - classes_width, y, classes_width, rest), None
     header = (margin, 0, inner, header_height)
-    return Layout(width, height, unit, margin, header, camera, strips, eye, classes, objects)
+    return Layout(width, height, unit, margin, header, camera, strips, eye, classes, objects, line)
 
 
 def dashboard(scene: Scene, width: int = 1600) -> np.ndarray:
@@ -132,7 +147,8 @@ def dashboard(scene: Scene, width: int = 1600) -> np.ndarray:
         width,
         scene.camera_aspect,
         has_range_image=scene.range_strips is not None,
-        has_objects=scene.has_objects or bool(scene.boxes or scene.activities),
+        has_objects=scene.has_objects or bool(scene.boxes),
+        has_actions=scene.actions is not None,
     )
     canvas = blank(plan.width, plan.height, BACKGROUND)
     x, y, z = scene.points[:, 0], scene.points[:, 1], scene.points[:, 2]
@@ -141,7 +157,7 @@ def dashboard(scene: Scene, width: int = 1600) -> np.ndarray:
     class_colors = palette(scene.class_colors)
     colors = np.take(class_colors, scene.labels, axis=0) if has_classes else range_colors(range_m)
 
-    _draw_header(canvas, plan, scene)
+    draw_header(canvas, plan.header, plan.unit, status=scene.status, warning=scene.warning, measured=scene.measured)
     if plan.camera:
         _draw_camera(canvas, plan, scene, range_m, colors)
     if plan.strips:
@@ -152,19 +168,9 @@ def dashboard(scene: Scene, width: int = 1600) -> np.ndarray:
     _draw_classes(canvas, plan, scene, class_colors)
     if plan.objects:
         _draw_objects(canvas, plan, scene)
+    if plan.timeline and scene.actions:
+        _draw_actions(canvas, plan, plan.timeline, scene.actions)
     return canvas
-
-
-def _draw_header(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:
-    left, top, width, height = plan.header
-    size, baseline = 0.95 * plan.unit, top + height * 0.68
-    x = put_text(canvas, "Rangecast", (left, baseline), 1.25 * plan.unit, TEXT, bold=True)
-    x = put_text(canvas, scene.status, (x + 2 * plan.unit, baseline), size, MUTED)
-    measured_left = left + width - text_width(scene.measured, size)
-    put_text(canvas, scene.measured, (measured_left, baseline), size, MUTED)
-    x += round(2 * plan.unit)
-    put_text(canvas, shorten(scene.warning, size, measured_left - plan.unit - x), (x, baseline), size, WARNING)
-    cv2.line(canvas, (left, top + height), (left + width, top + height), LINE, 1)
 
 
 def _draw_camera(canvas: np.ndarray, plan: Layout, scene: Scene, range_m: np.ndarray, colors: np.ndarray) -> None:
@@ -216,11 +222,10 @@ def _draw_classes(canvas: np.ndarray, plan: Layout, scene: Scene, class_colors: 
 
 
 def _draw_objects(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:
-    """The activities of the moment, then objects, near ones first."""
+    """The objects, near ones first."""
     left, top, _, height = plan.objects
-    _caption(canvas, plan, plan.objects, "Objects and activities")
-    rows = [(text, WARNING) for text in scene.activities]
-    rows += [(box.text, box.color) for box in sorted(scene.boxes, key=lambda b: b.order_m)]
+    _caption(canvas, plan, plan.objects, "Objects")
+    rows = [(box.text, box.color) for box in sorted(scene.boxes, key=lambda b: b.order_m)]
     if not rows:
         put_text(canvas, "none", (left, top + plan.unit), 0.8 * plan.unit, MUTED)
     row_height, swatch = 1.75 * plan.unit, round(1.0 * plan.unit)
@@ -231,6 +236,12 @@ def _draw_objects(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:
         more = f"   and {len(rows) - visible} more" if place == visible - 1 and len(rows) > visible else ""
         baseline = y + swatch - 0.1 * plan.unit
         put_text(canvas, text + more, (left + swatch + 0.7 * plan.unit, baseline), 0.8 * plan.unit, TEXT)
+
+
+def _draw_actions(canvas: np.ndarray, plan: Layout, panel: Rect, actions: Actions) -> None:
+    _caption(canvas, plan, panel, caption(actions.span_s))
+    line = timeline(actions.stretches, actions.now_s, *panel[2:], span_s=actions.span_s, unit=plan.unit)
+    _place(canvas, panel, line)
 
 
 def _caption(canvas: np.ndarray, plan: Layout, panel: Rect, text: str) -> None:

@@ -6,13 +6,19 @@ from hypothesis import strategies as st
 
 from formats.labels import load_label_table, read_labels
 from tests.kitti_drive import kitti_frame
-from viewing.dashboard import RangeStrips, Scene, dashboard, layout
+from viewing.dashboard import Actions, RangeStrips, Scene, dashboard, layout
 from viewing.style import BACKGROUND, palette
+from viewing.timeline import Stretch
 
 
 def panels(plan):
     return [
-        r for r in (plan.header, plan.camera, *(plan.strips or ()), plan.birds_eye, plan.classes, plan.objects) if r
+        r
+        for r in (
+            *(plan.header, plan.camera, *(plan.strips or ()), plan.birds_eye),
+            *(plan.classes, plan.objects, plan.timeline),
+        )
+        if r
     ]
 
 
@@ -21,9 +27,10 @@ def panels(plan):
     aspect=st.none() | st.floats(0.4, 4.5),
     has_range_image=st.booleans(),
     has_objects=st.booleans(),
+    has_actions=st.booleans(),
 )
-def test_panels_lie_in_the_canvas_and_apart(width, aspect, has_range_image, has_objects):
-    plan = layout(width, aspect, has_range_image=has_range_image, has_objects=has_objects)
+def test_panels_lie_in_the_canvas_and_apart(width, aspect, has_range_image, has_objects, has_actions):
+    plan = layout(width, aspect, has_range_image=has_range_image, has_objects=has_objects, has_actions=has_actions)
     assert plan.width % 2 == plan.height % 2 == 0
     taken = np.zeros((plan.height, plan.width), np.uint8)
     for left, top, w, h in panels(plan):
@@ -63,7 +70,7 @@ def test_any_combination_of_what_is_there_can_be_drawn(count, has_image, has_cla
         )
         if has_strips
         else None,
-        activities=("opens a door  0.80",),
+        actions=Actions((Stretch(1.0, 4.0, 0.8, True), Stretch(2.0, 9.0, 0.3, False)), 9.5, 30.0),
         status="000001",
         warning="semantics: did not come in time " * 10,
         measured="latency 80 ms",

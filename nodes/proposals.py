@@ -1,0 +1,193 @@
+"""From features of snippets to proposals of actions, while the video runs: BC-GNN on sliding windows."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from errors import UserError
+from inference.auto import check_request, open_session
+from inference.bcgnn import describe
+from inference.manifest import load_manifest
+from pipeline.messages import ActionProposal, ActionProposals, SnippetFeatures
+
+if TYPE_CHECKING:
+    from models.bcgnn.proposals import Proposals
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED_WINDOWS = 2
+
+
+class ActionProposer:
+    """One :class:`ActionProposals` per snippet; what it says changes whenever a window was scored.
+
+    :mod:`models.bcgnn.stream` says when a proposal becomes final. A gap in the snippets ends what is before it: no
+    proposal reaches across (``gaps``).
+
+    Args:
+        model: folder of an exported bcgnn model.
+        stride: snippets from one window to the next: the smaller, the earlier an action is noticed, and the more is
+            computed.
+        sigma: of Soft-NMS: the smaller, the more an overlap with a better proposal costs.
+        least_score: what scores less is no proposal; above 0, to 1.
+        backend, precision, allow_fallback, allow_failed_parity: see :func:`inference.auto.open_session`.
+        threads: compute threads; 0: the available cores.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        stride: int = 8,
+        sigma: float = 0.4,
+        least_score: float = 0.05,
+        backend: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
+        allow_fallback: bool = False,
+        allow_failed_parity: bool = False,
+    ) -> None:
+        self.model = model
+        self.stride = stride
+        self.sigma = sigma
+        self.least_score = least_score
+        self.backend = backend
+        self.precision = precision
+        self.threads = threads
+        self.allow_fallback = allow_fallback
+        self.allow_failed_parity = allow_failed_parity
+        self.counters: Counter[str] = Counter()
+        self._last: SnippetFeatures | None = None
+        self._said_ns: int | None = None
+        self._step_s: float | None = None
+        self._final: list[ActionProposal] = []
+        self._provisional: list[ActionProposal] = []
+
+    @classmethod
+    def check(
+        cls,
+        model: str,
+        stride: int = 8,
+        sigma: float = 0.4,
+        least_score: float = 0.05,
+        backend: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
+        allow_fallback: bool = False,
+        allow_failed_parity: bool = False,
+    ) -> None:
+        """Raise :class:`UserError` where the model folder is damaged or of another kind, or a parameter is wrong."""
+        check_request(backend, precision)
+        if threads < 0:
+            raise UserError(f"proposals: threads is {threads}; give 1 or more, or 0 for the available cores")
+        length = describe(model, load_manifest(model)).length
+        if not 1 <= stride <= length:
+            raise UserError(f"proposals: stride is {stride}; give 1 to {length} snippets, the length of a window")
+        if not sigma > 0:
+            raise UserError(f"proposals: sigma is {sigma}; give a number above 0, such as 0.4")
+        if not 0 < least_score <= 1:
+            raise UserError(f"proposals: least_score is {least_score}; give a score above 0, to 1")
+
+    def open(self) -> None:
+        """Load the model and run it once."""
+        self._session = open_session(
+            self.model,
+            backend=self.backend,
+            precision=self.precision,
+            threads=self.threads or None,
+            allow_fallback=self.allow_fallback,
+            allow_failed_parity=self.allow_failed_parity,
+        )
+        self._dimension, self._length = describe(self.model, self._session.manifest)
+        self._score(np.zeros((self._dimension, self._length), np.float32))
+        self._begin()
+
+    def process(self, snippet: SnippetFeatures) -> ActionProposals | None:
+        """Take one snippet. None where its stamp is that of the snippet before: the next message says it too.
+
+        Raises:
+            UserError: the features are not of the dimension that the model takes.
+            ValueError: a feature is not finite.
+        """
+        self._check(snippet)
+        if self._last is not None and self._is_gap(self._last, snippet):
+            log.warning("snippets are missing between %.1f and %.1f s", self._last.end_s, snippet.start_s)
+            self.counters["gaps"] += 1
+            self._end()
+            self._begin()
+        self._last = snippet
+        update = self._stream.add(snippet.features, (snippet.start_s + snippet.end_s) / 2)
+        if update is not None:
+            self._final += _messages(update.final, final=True)
+            self._provisional = _messages(update.provisional, final=False)
+        if snippet.header.stamp_ns == self._said_ns:
+            return None
+        self._said_ns = snippet.header.stamp_ns
+        return self._known(snippet)
+
+    def finish(self) -> Iterator[ActionProposals]:
+        """The end of the video: what is left becomes final, a nanosecond after the last message."""
+        if self._last is not None:
+            self._end()
+            known = self._known(self._last)
+            yield msgspec.structs.replace(
+                known, header=msgspec.structs.replace(known.header, stamp_ns=known.header.stamp_ns + 1)
+            )
+
+    def close(self) -> None:
+        """Close the session."""
+        if hasattr(self, "_session"):
+            self._session.close()
+
+    def _begin(self) -> None:
+        from models.bcgnn.stream import ProposalStream
+
+        self._stream = ProposalStream(
+            self._score, length=self._length, stride=self.stride, sigma=self.sigma, least_score=self.least_score
+        )
+
+    def _end(self) -> None:
+        self._final += _messages(self._stream.finish(), final=True)
+        self._provisional = []
+
+    def _score(self, window: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        outputs = self._session.infer({"features": window[None]})
+        return outputs["start"][0], outputs["end"][0], outputs["content"][0]
+
+    def _check(self, snippet: SnippetFeatures) -> None:
+        if len(snippet.features) != self._dimension:
+            raise UserError(
+                f"the snippets have {len(snippet.features)} features, but {self.model} takes {self._dimension}: use "
+                f"the features that it was trained on"
+            )
+        if not np.isfinite(snippet.features).all():
+            raise ValueError(f"the features of the snippet at {snippet.start_s:.2f} s are not finite numbers")
+
+    def _is_gap(self, before: SnippetFeatures, snippet: SnippetFeatures) -> bool:
+        """Whether a snippet or more is missing; the first two say how far one is from the next."""
+        step_s = snippet.start_s - before.start_s
+        if self._step_s is None:
+            self._step_s = step_s
+        return snippet.begin_ns != before.begin_ns or step_s > 1.5 * self._step_s
+
+    def _known(self, snippet: SnippetFeatures) -> ActionProposals:
+        step_s = self._step_s or snippet.end_s - snippet.start_s
+        oldest_s = snippet.end_s - _REMEMBERED_WINDOWS * self._length * step_s
+        known = ActionProposals(
+            header=snippet.header,
+            proposals=(*self._final, *self._provisional),
+            begin_ns=snippet.begin_ns,
+            open_after_s=snippet.end_s - self.stride * step_s,
+        )
+        self._final = [proposal for proposal in self._final if proposal.end_s > oldest_s]
+        return known
+
+
+def _messages(found: Proposals, *, final: bool) -> list[ActionProposal]:
+    pairs = zip(found.segments_s.tolist(), found.scores.tolist(), strict=True)
+    return [ActionProposal(start_s, end_s, score, final) for (start_s, end_s), score in pairs]
