@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -33,10 +33,12 @@ class Finding(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What became of all series, and what else differs. ``machine``: the series that time the machine itself."""
+    """What became of all series, and what else differs. ``machine``: the series that time the machine itself;
+    ``explained``: what it alone may have changed, as the least and the largest ratio, (1, 1) where it did not."""
 
     findings: list[Finding]
     machine: list[Finding]
+    explained: tuple[float, float]
     versions: list[str]
     only_one: list[str]
 
@@ -69,26 +71,38 @@ def compare(before: Profile, after: Profile, path: Path) -> Comparison:
     both = [name for name in later if name in earlier]
     judged = [name for name in both if not name.startswith(MACHINE)]
     confidence = 1 - (1 - CONFIDENCE) / max(len(judged), 1)
+    machine = [_judge(earlier[name], later[name], CONFIDENCE, (1.0, 1.0)) for name in both if name.startswith(MACHINE)]
+    explained = _explained(machine)
     return Comparison(
-        findings=[_judge(earlier[name], later[name], confidence) for name in judged],
-        machine=[_judge(earlier[name], later[name], CONFIDENCE) for name in both if name.startswith(MACHINE)],
+        findings=[_judge(earlier[name], later[name], confidence, explained) for name in judged],
+        machine=machine,
+        explained=explained,
         versions=_differences(before.versions, after.versions),
         only_one=sorted(earlier.keys() ^ later.keys()),
     )
 
 
-def _judge(before: Series, after: Series, confidence: float) -> Finding:
+def _explained(machine: Sequence[Finding]) -> tuple[float, float]:
+    """Between the ends of the intervals of those products of the machine that certainly changed, and no change."""
+    changed = [finding.change for finding in machine if finding.change is not None and finding.verdict != "noise"]
+    return min([1.0, *(found.low for found in changed)]), max([1.0, *(found.high for found in changed)])
+
+
+def _judge(before: Series, after: Series, confidence: float, explained: tuple[float, float]) -> Finding:
     medians = [statistics.median(series.samples) for series in (before, after)]
     found = None
     if min(len(before.runs), len(after.runs)) > 1:
         found = change(before.runs, after.runs, confidence)
-    return Finding(after.name, after.unit, *medians, found, _verdict(after, *medians, found))
+    return Finding(after.name, after.unit, *medians, found, _verdict(after, *medians, found, explained))
 
 
-def _verdict(series: Series, before: float, after: float, found: Change | None) -> Verdict:
+def _verdict(
+    series: Series, before: float, after: float, found: Change | None, explained: tuple[float, float]
+) -> Verdict:
     if found is None:
         return "not compared"
-    is_certain = found.low > 1 + SMALLEST_CHANGE or found.high < 1 - SMALLEST_CHANGE
+    least, most = explained if series.better == "lower" else (1 / explained[1], 1 / explained[0])  # a rate falls
+    is_certain = found.low > most * (1 + SMALLEST_CHANGE) or found.high < least * (1 - SMALLEST_CHANGE)
     if not (is_certain and abs(after - before) > SMALLEST_DIFFERENCE.get(series.unit, 0.0)):
         return "noise"
     return "regression" if (after > before) == (series.better == "lower") else "improvement"
@@ -118,6 +132,13 @@ def show(comparison: Comparison) -> None:
         console.print(
             f"Change of the median. All intervals together hold the true changes with {CONFIDENCE:.0%} confidence; "
             f"those that are not wholly beyond {SMALLEST_CHANGE:.0%} are noise.",
+            soft_wrap=True,
+        )
+    if comparison.explained != (1.0, 1.0):
+        least, most = comparison.explained
+        console.print(
+            f"The machine itself changed, by {_percent(least)} to {_percent(most)}: only what is beyond that is "
+            "judged. Profile the baseline again, when the machine is as it is now.",
             soft_wrap=True,
         )
     for text in comparison.versions:

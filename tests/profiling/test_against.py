@@ -84,6 +84,33 @@ def test_the_machine_itself_is_shown_and_never_judged(capsys):
     assert name in capsys.readouterr().out
 
 
+def test_what_a_slower_machine_explains_is_noise_and_what_is_beyond_it_is_not(capsys):
+    """Everything takes 2.3 times as long, as on a shared machine it may a minute later; one node 1.5 times that."""
+    rng = np.random.default_rng(6)
+    name = f"{MACHINE}fp32.matrix product"
+
+    def on(machine: float, node: float) -> Profile:
+        levels = {name: 30.0 * machine, "lidar.compute": 5.0 * machine, "fusion.compute": 8.0 * machine * node}
+        return profile({each: repetitions(rng, level) for each, level in levels.items()})
+
+    before, after = on(1.0, 1.0), on(2.3, 1.5)
+    found = compare(before, after, PATH)
+    assert [finding.name for finding in found.regressions] == ["fusion.compute"]
+    show(found)
+    assert "The machine itself changed" in capsys.readouterr().out
+    assert not compare(before, on(2.3, 1.0), PATH).regressions
+    assert in_words(compare(on(2.3, 1.0), on(1.0, 1.0), PATH)).startswith("noise")
+
+    throughput = [profile({name: repetitions(rng, 30.0 * m)}) for m in (1.0, 2.3)]
+    rates = [
+        Series(name="throughput", unit="1/s", better="higher", runs=repetitions(rng, 90.0 / m)) for m in (1.0, 2.3)
+    ]
+    slow_and_fast = [
+        msgspec.structs.replace(each, series=[*each.series, rate]) for each, rate in zip(throughput, rates, strict=True)
+    ]
+    assert not compare(*slow_and_fast, PATH).regressions
+
+
 def test_a_single_repetition_is_not_compared_and_that_is_said():
     found = compare(profile({"a": [[1.0, 1.0]]}), profile({"a": [[9.0, 9.0]]}), PATH)
     assert in_words(found) == "not compared, as a profile has one repetition of it: a"
