@@ -27,9 +27,19 @@ def sliding(features: np.ndarray, length: int, stride: int | None = None) -> tup
         first: [W] int64, the snippet that each begins with.
         windows: [W, D, length] float32, with zeros behind the last snippet.
     """
-    snippets = features.shape[1]
+    first = firsts(features.shape[1], length, stride)
+    return first, np.stack([window_from(features, begin, length) for begin in first.tolist()])
+
+
+def firsts(snippets: int, length: int, stride: int | None = None) -> np.ndarray:
+    """The snippet that each window of :func:`sliding` begins with, [W] int64."""
     stride = max(length // 2, 1) if stride is None else stride
-    first = np.arange(0, max(snippets - length, 0) + stride, stride)
-    padded = np.zeros((len(features), first[-1] + length), np.float32)
-    padded[:, :snippets] = features
-    return first, np.stack([padded[:, begin : begin + length] for begin in first])
+    return np.arange(0, max(snippets - length, 0) + stride, stride)
+
+
+def window_from(features: np.ndarray, first: int, length: int) -> np.ndarray:
+    """The window of ``features`` [D, L] that begins with snippet ``first``: [D, length] float32, zeros behind L."""
+    window = np.zeros((len(features), length), np.float32)
+    inside = features[:, first : first + length]
+    window[:, : inside.shape[1]] = inside
+    return window

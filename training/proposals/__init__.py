@@ -1,0 +1,1 @@
+"""Training of temporal action proposals: BC-GNN, and what it is compared with, on features of annotated videos."""
