@@ -28,7 +28,6 @@ _MEASURES = {
     "least_cosine": "{:.4f}",
     "miou": "{:.1%}",
     "miou_change": "{:+.2%}",
-    "least_cosine": "{:.5f}",
 }
 
 

@@ -20,7 +20,7 @@ def graph(
 ) -> None:
     """Print a graph as a Mermaid flowchart."""
     from pipeline.graph import load_graph, mermaid
-    from pipeline.graph_schema import json_schema
+    from pipeline.graph.schema import json_schema
 
     if schema:
         typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.status import EdgeStatus, NodeStatus, ProcessStatus, RateStatus, RunStatus
+from pipeline.live.status import EdgeStatus, NodeStatus, ProcessStatus, RateStatus, RunStatus
 
 BAD_STATES = ("dead", "restarting", "gone")
 

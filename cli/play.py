@@ -34,8 +34,8 @@ def play(
     from cli.records import save_account, save_setup
     from cli.show import Display, print_summary
     from pipeline.graph import load_graph
-    from pipeline.observer import Observer, Observers
-    from pipeline.status_socket import StatusPublisher
+    from pipeline.live.observer import Observer, Observers
+    from pipeline.live.status_socket import StatusPublisher
     from pipeline.supervisor import RunOptions, Supervisor
     from pipeline.trace import read_trace
     from profiling.perfetto import require_writable, write
@@ -52,7 +52,7 @@ def play(
     with contextlib.ExitStack() as stack:
         observers: list[Observer] = []
         if metrics is not None:
-            from pipeline.prometheus import MetricsServer
+            from pipeline.live.prometheus import MetricsServer
 
             observers.append(stack.enter_context(MetricsServer(metrics)))
         logs = _make_folder(folder, overwrite)

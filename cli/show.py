@@ -13,9 +13,9 @@ from rich.text import Text
 from cli.live_table import live_table
 from pipeline.account import EdgeAccount
 from pipeline.graph import Graph
-from pipeline.observer import Observer
+from pipeline.live.observer import Observer
+from pipeline.live.status import RunStatus
 from pipeline.report import NodeReport, Percentiles, RateReport, RunReport
-from pipeline.status import RunStatus
 
 MAX_LISTED = 12
 FILE_WIDTH = 120  # of tables in a log or a pipe

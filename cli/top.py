@@ -13,8 +13,8 @@ import typer
 from errors import UserError
 
 if TYPE_CHECKING:
-    from pipeline.status import RunStatus
-    from pipeline.status_socket import StatusReader
+    from pipeline.live.status import RunStatus
+    from pipeline.live.status_socket import StatusReader
 
 ROOT = Path(__file__).resolve().parent.parent
 ANSWER_TIMEOUT_S = 5.0
@@ -30,7 +30,7 @@ def top(
     """Look at a running graph: rates, queues, latency, drops, processor, memory. Ctrl-C leaves; the run goes on."""
     from cli.live_table import live_table
     from cli.show import console
-    from pipeline.status_socket import StatusReader
+    from pipeline.live.status_socket import StatusReader
 
     folder = _running(run) if run is not None else _newest()
     if not (once or as_json or console.is_terminal):
@@ -54,7 +54,7 @@ def _tell_end(folder: Path) -> int:
 
 
 def _running(folder: Path) -> Path:
-    from pipeline.status_socket import is_alive
+    from pipeline.live.status_socket import is_alive
 
     if not (folder / "run").is_dir():
         raise UserError(f"{folder}: not a run's folder (there is no run/ in it); give what play was given as --out")
@@ -64,7 +64,7 @@ def _running(folder: Path) -> Path:
 
 
 def _newest() -> Path:
-    from pipeline.status_socket import NAME, is_alive
+    from pipeline.live.status_socket import NAME, is_alive
 
     links = sorted((ROOT / "out").glob(f"*/{NAME}"), key=lambda link: link.lstat().st_mtime, reverse=True)
     folder = next((link.parent.parent for link in links if is_alive(link.parent.parent)), None)
@@ -86,7 +86,7 @@ def _first(reader: StatusReader, folder: Path) -> RunStatus:
 
 def _until_over(reader: StatusReader, first: RunStatus, folder: Path) -> Iterator[tuple[RunStatus, float]]:
     """The newest status and for how many seconds none has come, until the run is over."""
-    from pipeline.status_socket import is_alive
+    from pipeline.live.status_socket import is_alive
 
     status, silent_s = first, 0.0
     while True:

@@ -18,11 +18,12 @@ from typing import Any
 
 import zmq
 
-from pipeline import account, wire
+from pipeline import account
 from pipeline.clock import now_ns
 from pipeline.codec import decode
+from pipeline.links import wire
+from pipeline.links.security import read_client_keys, secure_client
 from pipeline.messages import Message
-from pipeline.security import read_client_keys, secure_client
 
 PUBLISHER_SILENT_S = 5.0
 

@@ -9,7 +9,7 @@ import zmq
 
 from pipeline.account import NodeBeat
 from pipeline.clock import PlaybackClock
-from pipeline.security import RunKeys
+from pipeline.links.security import RunKeys
 
 # -- what a worker is given on its standard input ---------------------------------------------------------------------
 

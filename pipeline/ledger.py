@@ -13,10 +13,10 @@ from pipeline.account import EdgeAccount, Loss, NodeBeat
 from pipeline.clock import now_ns
 from pipeline.control import Beat
 from pipeline.graph import Graph
+from pipeline.live.window import TimingWindow
 from pipeline.process import WorkerProcess
 from pipeline.report import NodeReport, Notice, Percentiles, ProcessReport, RateReport, RunReport
 from pipeline.samples import LatencyCounts, SeqSet, TimingSample
-from pipeline.window import TimingWindow
 
 MAX_NOTICES = 200
 

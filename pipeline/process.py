@@ -15,7 +15,7 @@ import psutil
 
 from pipeline.clock import now_ns
 from pipeline.control import WorkerTask
-from pipeline.status import ProcessState
+from pipeline.live.status import ProcessState
 
 SAMPLE_INTERVAL_NS = 500_000_000
 

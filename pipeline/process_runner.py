@@ -14,11 +14,11 @@ from pipeline import account
 from pipeline.account import Loss, Timing
 from pipeline.clock import now_ns
 from pipeline.control import NodeTask
-from pipeline.links import NodeLinks
+from pipeline.links.node_links import NodeLinks
+from pipeline.links.subscriber import Arrived, InputEnded
 from pipeline.messages import Hop, InputStatus, Message
 from pipeline.node import NodeSignature, node_signature
 from pipeline.runner import NodeRunner, RunnerEvents
-from pipeline.subscriber import Arrived, InputEnded
 from pipeline.synchroniser import Synchroniser, SyncSet, TopicSync
 from pipeline.trace import Call, Taken
 

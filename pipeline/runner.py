@@ -15,11 +15,11 @@ from errors import UserError
 from pipeline.account import NodeBeat, NodeMeter
 from pipeline.clock import PlaybackClock, now_ns
 from pipeline.control import NodeTask
-from pipeline.exchange import Stop
-from pipeline.links import NodeLinks
+from pipeline.links.exchange import Stop
+from pipeline.links.node_links import NodeLinks
+from pipeline.links.publisher import ConsumerStalledError
 from pipeline.messages import Header, Message
 from pipeline.node import load_node_class
-from pipeline.publisher import ConsumerStalledError
 from pipeline.trace import TraceWriter
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from bisect import bisect_left
 import numpy as np
 
 from pipeline.account import Timing
-from pipeline.status import Histogram
+from pipeline.live.status import Histogram
 
 COLUMNS = ("seq", "queue", "transport", "compute", "latency", "path_compute")
 

@@ -12,7 +12,7 @@ import msgspec
 from pipeline.account import Timing
 from pipeline.clock import now_ns
 from pipeline.control import NodeTask
-from pipeline.links import NodeLinks
+from pipeline.links.node_links import NodeLinks
 from pipeline.messages import Hop, Message
 from pipeline.node import Skipped
 from pipeline.runner import NodeRunner, RunnerEvents

@@ -24,12 +24,12 @@ from pipeline.clock import PlaybackClock, now_ns
 from pipeline.control import InputSpec, NodeTask, OutputSpec, PublishSpec, WorkerTask
 from pipeline.graph import Edge, Graph, InputSync, NodeSpec, process_groups
 from pipeline.ledger import RunLedger
-from pipeline.live import LiveView
+from pipeline.links.security import RunKeys, write_client_keys
+from pipeline.live.observer import Observer
+from pipeline.live.view import LiveView
 from pipeline.node import load_node_class, node_signature
-from pipeline.observer import Observer
 from pipeline.process import WorkerProcess
 from pipeline.report import RunReport
-from pipeline.security import RunKeys, write_client_keys
 from pipeline.trace import trace_path
 
 LOOP_MS = 50

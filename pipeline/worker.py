@@ -20,13 +20,13 @@ from errors import UserError
 from pipeline import control
 from pipeline.clock import now_ns
 from pipeline.control import WorkerTask
-from pipeline.links import NodeLinks
+from pipeline.links.node_links import NodeLinks
+from pipeline.links.publisher import inproc_endpoint
+from pipeline.links.security import start_authenticator
 from pipeline.node import load_node_class, node_signature
 from pipeline.orphans import die_with_parent
 from pipeline.process_runner import ProcessRunner
-from pipeline.publisher import inproc_endpoint
 from pipeline.runner import NodeRunner, RunnerEvents
-from pipeline.security import start_authenticator
 from pipeline.source_runner import SourceRunner
 from pipeline.trace import Opening
 

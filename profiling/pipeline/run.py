@@ -14,10 +14,10 @@ import psutil
 from errors import UserError
 from pipeline.clock import now_ns
 from pipeline.graph import Graph
+from pipeline.live.observer import Observer, Observers
+from pipeline.live.status import RunStatus
 from pipeline.node import load_node_class, node_signature
-from pipeline.observer import Observer, Observers
 from pipeline.report import RunReport
-from pipeline.status import RunStatus
 from pipeline.supervisor import RunOptions, Supervisor
 from pipeline.trace import NodeTrace, read_trace
 

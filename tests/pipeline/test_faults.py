@@ -14,7 +14,7 @@ import pytest
 import yaml
 import zmq
 
-from pipeline import wire
+from pipeline.links import wire
 from tests.support.runs import ROOT, Watch, edge, lidar_graph, lines, pid_of, remove, run, short_folder
 
 

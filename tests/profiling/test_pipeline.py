@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from errors import UserError
+from pipeline.live.observer import Observer
 from pipeline.messages import Hop
-from pipeline.observer import Observer
 from pipeline.stages import stages_of
 from pipeline.trace import Call, NodeTrace, Opening, Taken
 from profiling.against import compare

@@ -8,10 +8,10 @@ import numpy as np
 
 from pipeline import account
 from pipeline.control import InputSpec, NodeTask, OutputSpec
-from pipeline.links import NodeLinks
+from pipeline.links.node_links import NodeLinks
+from pipeline.links.publisher import inproc_endpoint
+from pipeline.links.subscriber import Arrived
 from pipeline.messages import Header, Message, uint8
-from pipeline.publisher import inproc_endpoint
-from pipeline.subscriber import Arrived
 from profiling.transport.peers.interface import QUEUE, Meeting
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import zmq
 
-from pipeline.wire import KERNEL_BUFFER_BYTES
+from pipeline.links.wire import KERNEL_BUFFER_BYTES
 from profiling.transport.peers.interface import QUEUE, Meeting
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from pipeline.graph_problems import Problems, nearest
+from pipeline.graph.problems import Problems, nearest
 
 Policy = Literal["latest", "all"]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]

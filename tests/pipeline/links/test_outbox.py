@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import account
+from pipeline.links.outbox import Outbox, Parcel
 from pipeline.messages import Header
-from pipeline.outbox import Outbox, Parcel
 
 
 def parcel(seq: int, deadline_ns: int | None = None) -> Parcel:

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from errors import UserError
-from pipeline.graph_entries import convert
-from pipeline.graph_problems import Problems, nearest
+from pipeline.graph.entries import convert
+from pipeline.graph.problems import Problems, nearest
 from pipeline.node import NodeSignature, load_node_class, node_signature
 
 TYPE_PATH = re.compile(r"[A-Za-z_][\w.]*:\w+")

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from errors import UserError
-from pipeline.prometheus import HOST, MetricsServer
+from pipeline.live.prometheus import HOST, MetricsServer
+from pipeline.live.status import EdgeStatus, NodeStatus, ProcessStatus, RateStatus, RunStatus
 from pipeline.samples import LatencyCounts
-from pipeline.status import EdgeStatus, NodeStatus, ProcessStatus, RateStatus, RunStatus
 
 LATENCIES_NS = (500_000, 3_000_000, 3_000_000, 70_000_000, 99_000_000_000)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.account import Timing
-from pipeline.status import Recent
+from pipeline.live.status import Recent
 
 WINDOW_S = 5.0
 LEAST_SPAN_S = 1.0  # a rate over less says little

@@ -14,11 +14,11 @@ from typing import Any
 import zmq
 
 from pipeline.control import NodeTask
-from pipeline.exchange import Exchange
+from pipeline.links.exchange import Exchange
+from pipeline.links.publisher import Publisher
+from pipeline.links.security import RunKeys
+from pipeline.links.subscriber import Subscriber
 from pipeline.messages import Message
-from pipeline.publisher import Publisher
-from pipeline.security import RunKeys
-from pipeline.subscriber import Subscriber
 
 TICK_MS = 100  # deadlines and probes are looked at this often
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.status import RunStatus
+from pipeline.live.status import RunStatus
 
 
 class Observer:

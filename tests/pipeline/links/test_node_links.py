@@ -12,13 +12,13 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import wire
 from pipeline.codec import encode
 from pipeline.consumer import Consumer
 from pipeline.control import InputSpec, NodeTask
-from pipeline.links import NodeLinks
+from pipeline.links import wire
+from pipeline.links.node_links import NodeLinks
+from pipeline.links.subscriber import Arrived, InputEnded
 from pipeline.messages import CameraFrame, Header, LidarScan
-from pipeline.subscriber import Arrived, InputEnded
 
 SCAN = LidarScan(header=Header(seq=7, name="seven"), points=np.ones((5, 4), np.float32))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.graph_entries import ExpectedRate
+from pipeline.graph.entries import ExpectedRate
+from pipeline.live.status import RateStatus
+from pipeline.live.window import OVERDUE_NS, WINDOW_S, CountWindow
 from pipeline.report import RateReport
-from pipeline.status import RateStatus
-from pipeline.window import OVERDUE_NS, WINDOW_S, CountWindow
 
 ALIVE_PERIODS = 3
 WINDOW_PERIODS = 10

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from pipeline.graph import load_graph, process_groups
-from pipeline.graph_schema import json_schema
+from pipeline.graph.schema import json_schema
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = sorted((ROOT / "configs" / "pipelines").glob("*.yaml"))
 SCHEMA = ROOT / "configs" / "pipelines" / "graph.schema.json"
 VALUES = {"data": "/data", "out": "/out"}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.account import Timing
-from pipeline.window import LEAST_SPAN_S, MOST_TIMINGS, OVERDUE_NS, WINDOW_S, CountWindow, TimingWindow
+from pipeline.live.window import LEAST_SPAN_S, MOST_TIMINGS, OVERDUE_NS, WINDOW_S, CountWindow, TimingWindow
 
 S = 1_000_000_000
 steps = st.lists(st.tuples(st.integers(1, 2 * S), st.integers(0, 50)), min_size=1, max_size=60)

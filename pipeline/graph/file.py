@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from errors import UserError
-from pipeline.graph_problems import Problems, nearest
+from pipeline.graph.problems import Problems, nearest
 
 VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 VARIABLES = ("data", "out", "root")

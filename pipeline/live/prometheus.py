@@ -10,8 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from errors import UserError
-from pipeline.observer import Observer
-from pipeline.status import Histogram, NodeStatus, RunStatus
+from pipeline.live.observer import Observer
+from pipeline.live.status import Histogram, NodeStatus, RunStatus
 
 HOST = "127.0.0.1"
 

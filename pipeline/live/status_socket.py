@@ -1,9 +1,9 @@
 """A run's status on a socket, for whoever looks: ``RUN/run/status.sock``.
 
-One ZeroMQ PUB socket, one msgpack :class:`~pipeline.status.RunStatus` per message, twice a second. It is a window, not
-a link: who does not read misses statuses, and costs the run nothing. The socket itself is in a folder of its own that
-only its user may enter, and ``status.sock`` links to it: a run's folder may be deeper than the 107 bytes that the name
-of a socket may have, or on a file system that has no sockets.
+One ZeroMQ PUB socket, one msgpack :class:`~pipeline.live.status.RunStatus` per message, twice a second. It is a
+window, not a link: who does not read misses statuses, and costs the run nothing. The socket itself is in a folder of
+its own that only its user may enter, and ``status.sock`` links to it: a run's folder may be deeper than the 107 bytes
+that the name of a socket may have, or on a file system that has no sockets.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import msgspec
 import zmq
 
 from errors import UserError
-from pipeline.observer import Observer
-from pipeline.status import RunStatus
+from pipeline.live.observer import Observer
+from pipeline.live.status import RunStatus
 
 NAME = Path("run") / "status.sock"
 UNREAD = 2  # statuses that may wait for one who is slow to read

@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 import zmq
 
-from pipeline import account, wire
+from pipeline import account
 from pipeline.clock import now_ns
 from pipeline.codec import CodecError, decode
 from pipeline.control import InputSpec
-from pipeline.exchange import Exchange
+from pipeline.links import wire
+from pipeline.links.exchange import Exchange
+from pipeline.links.security import RunKeys, secure_client
 from pipeline.messages import Message
-from pipeline.security import RunKeys, secure_client
 
 log = logging.getLogger(__name__)
 

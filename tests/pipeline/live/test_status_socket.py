@@ -12,8 +12,8 @@ import pytest
 import zmq
 
 from errors import UserError
-from pipeline.status import RunStatus
-from pipeline.status_socket import NAME, StatusPublisher, StatusReader, is_alive
+from pipeline.live.status import RunStatus
+from pipeline.live.status_socket import NAME, StatusPublisher, StatusReader, is_alive
 from tests.support.runs import remove, short_folder
 
 

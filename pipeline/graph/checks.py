@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import Struct
 
 from errors import DataAbsentError, UserError
-from pipeline.graph_endpoints import collide, endpoint_problem, is_local
-from pipeline.graph_entries import GraphEntry, InputEntry, NodeEntry, convert
-from pipeline.graph_nodes import NodeType, check_params, find_node
-from pipeline.graph_problems import Problems, nearest
+from pipeline.graph.endpoints import collide, endpoint_problem, is_local
+from pipeline.graph.entries import GraphEntry, InputEntry, NodeEntry, convert
+from pipeline.graph.nodes import NodeType, check_params, find_node
+from pipeline.graph.problems import Problems, nearest
 
 NODE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 OUTPUT_KEYS = ("publish", "transport", "bind", "curve", "expect_hz")

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from pipeline.graph_checks import NODE_NAME, OUTPUT_KEYS
-from pipeline.graph_entries import GraphEntry
-from pipeline.graph_nodes import NodeType, node_types, parameter_hints
+from pipeline.graph.checks import NODE_NAME, OUTPUT_KEYS
+from pipeline.graph.entries import GraphEntry
+from pipeline.graph.nodes import NodeType, node_types, parameter_hints
 from pipeline.node import NodeSignature
 
 
@@ -57,7 +57,7 @@ def _of_type(name: str, node_type: NodeType) -> dict[str, Any]:
 
 
 def _meaningless_keys(signature: NodeSignature) -> list[str]:
-    """What :func:`pipeline.graph_checks.check_keys` refuses for a node of this kind."""
+    """What :func:`pipeline.graph.checks.check_keys` refuses for a node of this kind."""
     keys = [] if signature.is_source else ["deadline_ms"]
     keys += [] if len(signature.inputs) > 1 else ["sync"]
     return keys + (list(OUTPUT_KEYS) if signature.output is None else [])

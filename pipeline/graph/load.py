@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from errors import UserError
-from pipeline.graph_checks import (
+from pipeline.graph.checks import (
     GraphNode,
     check_data,
     check_endpoints,
@@ -21,110 +20,21 @@ from pipeline.graph_checks import (
     read_entries,
     topological_order,
 )
-from pipeline.graph_endpoints import is_local
-from pipeline.graph_entries import (
+from pipeline.graph.endpoints import is_local
+from pipeline.graph.entries import (
     ExpectedRate,
     InputEntry,
     InputSyncEntry,
     NodeEntry,
     Policy,
     PublishEntry,
-    Restart,
     SyncEntry,
 )
-from pipeline.graph_file import read_document
-from pipeline.node import load_node_class, node_signature
-
-__all__ = [
-    "Edge",
-    "ExpectedRate",
-    "Graph",
-    "InputSync",
-    "LeftOut",
-    "NodeSpec",
-    "Publish",
-    "Restart",
-    "load_graph",
-    "mermaid",
-    "process_groups",
-]
+from pipeline.graph.file import read_document
+from pipeline.graph.spec import Edge, Graph, InputSync, LeftOut, NodeSpec, Publish
 
 QUEUE = {"latest": 1, "all": 4}
 TIMEOUT_MS = 500.0
-
-
-class Edge(Struct, frozen=True, kw_only=True):
-    """``target``'s input ``input`` takes the output of ``source``. ``queue``: messages its outbox holds."""
-
-    source: str
-    target: str
-    input: str
-    policy: Policy
-    queue: int
-
-
-class InputSync(Struct, frozen=True, kw_only=True):
-    """How an input is matched to the primary one, in sensor time. ``period_ns``: from one message to the next."""
-
-    tolerance_ns: int
-    offset_ns: int = 0
-    period_ns: int | None = None
-
-
-class Publish(Struct, frozen=True, kw_only=True):
-    """An endpoint for consumers outside the graph. The run starts once ``wait_for`` of them are connected."""
-
-    bind: str
-    policy: Policy
-    queue: int = 8
-    wait_for: int = 0
-    stall_timeout_s: float = 10.0
-    curve: bool = False
-
-
-class NodeSpec(Struct, frozen=True, kw_only=True):
-    """One node, ready to start. ``type``: ``package.module:Class``; ``params``: all of the constructor's arguments.
-
-    ``sync`` has the connected inputs of ``process()`` other than the primary one. ``sync_timeout_ns`` None: a set waits
-    until each of its inputs has come, has been passed or has ended.
-    """
-
-    name: str
-    type: str
-    params: dict[str, Any]
-    placement: Literal["process", "thread"] = "process"
-    transport: Literal["ipc", "tcp"] = "ipc"
-    bind: str | None = None
-    curve: bool = False
-    deadline_ns: int | None = None
-    expected_rate: ExpectedRate | None = None
-    hang_timeout_s: float = 10.0
-    restart: Restart = Restart()
-    sync_timeout_ns: int | None = None
-    sync: dict[str, InputSync] = {}
-    publish: Publish | None = None
-
-
-class LeftOut(Struct, frozen=True, kw_only=True):
-    """A node of the file that does not run here, and why."""
-
-    node: str
-    reason: str
-
-
-class Graph(Struct, frozen=True, kw_only=True):
-    """A checked graph, with ``nodes`` in topological order.
-
-    ``resolved`` is the same graph as a graph file's plain data, every default, override and variable filled in and the
-    nodes that are left out gone: saved as YAML, it loads as this graph.
-    """
-
-    name: str
-    description: str
-    nodes: dict[str, NodeSpec]
-    edges: list[Edge]
-    left_out: list[LeftOut]
-    resolved: dict[str, Any]
 
 
 def load_graph(
@@ -145,7 +55,7 @@ def load_graph(
 
     Raises :class:`errors.UserError` with up to five problems, each on a line of its own with file and path.
     """
-    values = {"root": str(Path(__file__).resolve().parent.parent), **values}
+    values = {"root": str(Path(__file__).resolve().parents[2]), **values}
     document, problems = read_document(path, values, overrides)
     graph, entries = read_entries(document, problems)
     nodes = find_nodes(entries, node_package, problems)
@@ -303,56 +213,3 @@ def _edges(target: str, entry: NodeEntry) -> list[Edge]:
         for key, item in entry.inputs.items()
         if isinstance(item, InputEntry)  # all of them, once filled
     ]
-
-
-def process_groups(graph: Graph) -> list[list[str]]:
-    """Which nodes share a process: ``thread`` nodes along edges between them; each other node has one of its own."""
-    group = {name: [name] for name in graph.nodes}
-    for edge in graph.edges:
-        both = graph.nodes[edge.source], graph.nodes[edge.target]
-        if all(node.placement == "thread" for node in both) and group[edge.source] is not group[edge.target]:
-            joined = group[edge.source] + group[edge.target]
-            group.update(dict.fromkeys(joined, joined))
-    order = list(graph.nodes)
-    return [sorted(group[name], key=order.index) for name in order if min(group[name], key=order.index) == name]
-
-
-def mermaid(graph: Graph) -> str:
-    """The graph as a Mermaid flowchart: nodes with their class, edges with message type and policy, processes that
-    several nodes share as boxes, published outputs, and what is left out."""
-    lines = ["flowchart LR"]
-    for number, names in enumerate(process_groups(graph)):
-        shapes = [_shape(graph.nodes[name]) for name in names]
-        if len(shapes) == 1:
-            lines.append(f"    {shapes[0]}")
-        else:
-            lines.append(f'    subgraph process_{number} ["one process"]')
-            lines += [f"        {shape}" for shape in shapes]
-            lines.append("    end")
-    for edge in graph.edges:
-        carries = f"{_output(graph.nodes[edge.source])}<br/>{edge.policy}, queue {edge.queue}"
-        lines.append(f'    n_{edge.source} -->|"{carries}"| n_{edge.target}')
-    for name, node in graph.nodes.items():
-        if node.publish is not None:
-            bind = node.publish.bind.replace('"', "#quot;")
-            lines.append(f'    n_{name} -.->|"{_output(node)}<br/>{node.publish.policy}"| p_{name}(["{bind}"])')
-    for absent in graph.left_out:
-        reason = absent.reason.replace('"', "#quot;")
-        lines.append(f'    n_{absent.node}["{absent.node}<br/>left out: {reason}"]:::left_out')
-    if graph.left_out:
-        lines.append("    classDef left_out stroke-dasharray: 4 4")
-    return "\n".join(lines) + "\n"
-
-
-def _shape(node: NodeSpec) -> str:
-    """A node's box: rounded for a source, plain for processing, slanted for a sink. ``n_`` keeps ``end`` a name."""
-    signature = node_signature(load_node_class(node.type))
-    label = f'"{node.name}<br/>{node.type.partition(":")[2]}"'
-    if signature.is_source:
-        return f"n_{node.name}({label})"
-    return f"n_{node.name}[/{label}/]" if signature.output is None else f"n_{node.name}[{label}]"
-
-
-def _output(node: NodeSpec) -> str:
-    output = node_signature(load_node_class(node.type)).output
-    return output.__name__ if output else ""

@@ -9,15 +9,16 @@ from typing import Any
 import zmq
 
 from errors import UserError
-from pipeline import account, wire
+from pipeline import account
 from pipeline.account import EdgeAccount, Loss
 from pipeline.clock import now_ns
 from pipeline.codec import encode
 from pipeline.control import OutputSpec, PublishSpec
-from pipeline.exchange import Exchange
+from pipeline.links import wire
+from pipeline.links.exchange import Exchange
+from pipeline.links.outbox import Outbox, Parcel
+from pipeline.links.security import RunKeys, secure_server
 from pipeline.messages import Message
-from pipeline.outbox import Outbox, Parcel
-from pipeline.security import RunKeys, secure_server
 
 PROBE_INTERVAL_NS = 1_000_000_000
 LET_GO_S = 0.01

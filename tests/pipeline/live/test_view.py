@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.expected_rate import NO_PACE
+from pipeline.live.expected_rate import NO_PACE
+from pipeline.live.status import EdgeStatus, NodeStatus, RunStatus
 from pipeline.report import RateReport, RunReport
-from pipeline.status import EdgeStatus, NodeStatus, RunStatus
 from tests.support.runs import Watch, edge, lidar_graph, pid_of, remove, run, short_folder
 
 

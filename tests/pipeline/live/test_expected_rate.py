@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.expected_rate import NO_PACE, RateJudge
-from pipeline.graph_entries import ExpectedRate
-from pipeline.status import RateStatus
+from pipeline.graph.entries import ExpectedRate
+from pipeline.live.expected_rate import NO_PACE, RateJudge
+from pipeline.live.status import RateStatus
 
 S = 1_000_000_000
 BEAT_NS = 200_000_000

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 from pipeline.account import EdgeAccount
 from pipeline.clock import now_ns
-from pipeline.expected_rate import RateJudge
 from pipeline.graph import Graph
 from pipeline.ledger import NodeLedger, RunLedger
+from pipeline.live.expected_rate import RateJudge
+from pipeline.live.status import EdgeStatus, NodeStatus, ProcessStatus, RateStatus, RunStatus
+from pipeline.live.window import WINDOW_S, CountWindow
 from pipeline.node import load_node_class, node_signature
 from pipeline.process import WorkerProcess
 from pipeline.report import RateReport
-from pipeline.status import EdgeStatus, NodeStatus, ProcessStatus, RateStatus, RunStatus
-from pipeline.window import WINDOW_S, CountWindow
 
 ENDING = ("draining", "done")
 PROCESS_WORDS = {"waiting": "restarting", "gone": "gone"}
