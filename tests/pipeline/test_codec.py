@@ -36,7 +36,7 @@ from pipeline.messages import (
 SHIPPED = [cls for cls in message_types().values() if cls.__module__ == "pipeline.messages"]
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
-HOPS = st.builds(Hop, st.text(), INT64, INT64, INT64)
+HOPS = st.builds(Hop, st.text(), *[INT64] * 5)
 HEADERS = st.builds(
     Header,
     source=st.text(),
