@@ -66,6 +66,8 @@ PLAIN_VALUES = {
     "class_colors": st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=3).map(tuple),
     "start_s": st.floats(),
     "end_s": st.floats(),
+    "begin_ns": INT64,
+    "open_after_s": st.floats(),
     "proposals": st.lists(PROPOSALS, max_size=3).map(tuple),
     "objects": st.lists(OBJECTS, max_size=3).map(tuple),
     "inputs": st.lists(st.builds(InputStatus, st.text(), st.text(), st.none() | INT64), max_size=3).map(tuple),
