@@ -36,7 +36,7 @@ LOOP_MS = 50
 START_TIMEOUT_NS = 180_000_000_000
 HEARTBEAT_TIMEOUT_NS = 5_000_000_000
 STATUS_INTERVAL_NS = 500_000_000
-COLLECT_NS = 3_000_000_000
+COLLECT_NS = 10_000_000_000
 DEFAULT_DRAIN_TIMEOUT_S = 30.0
 
 Outcome = Literal["finished", "interrupted", "user", "failed"]
@@ -387,11 +387,11 @@ class Supervisor:
 
     def _collect(self) -> None:
         """Give the workers a moment to close files and send their last account."""
-        if self._interrupts > 1 or self._clock is None:
+        if self._clock is None:
             return
         self._send_all(control.Quit())
         deadline_ns = now_ns() + COLLECT_NS
-        while now_ns() < deadline_ns and any(process.alive for process in self._processes.values()):
+        while self._interrupts < 2 and now_ns() < deadline_ns and any(p.alive for p in self._processes.values()):
             self._control.poll(LOOP_MS)
             self._listen()
         self._listen()
