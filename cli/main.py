@@ -14,6 +14,7 @@ from cli.doctor import doctor
 from cli.features import features
 from cli.graph import graph
 from cli.play import play
+from cli.propose import propose
 from cli.simulate import simulate
 from cli.top import top
 from cli.train import train
@@ -26,7 +27,7 @@ EXIT_INTERRUPTED = 130
 # UsageError of whichever click typer is built on.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-VERBS = (play, top, simulate, train, features, graph, validate, doctor)
+VERBS = (play, top, simulate, train, features, propose, graph, validate, doctor)
 GROUPS = {
     "evaluate": (evaluate.segmentation, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),
