@@ -184,6 +184,18 @@ def test_proposals_are_those_active_at_the_scan():
     assert [(p.start_s, p.end_s) for p in frame.proposals] == [(2.0, 3.0), (1.0, 2.5)]
 
 
+def test_an_action_that_reaches_the_newest_snippets_is_going_on():
+    """At 20 s the windows have been scored up to 18.5 s; times of a KITTI drive, in seconds after its first frame."""
+    begin_ns = 1_317_013_342_000_000_000
+    stretches = [(2.0, 15.9), (5.0, 16.0), (5.0, 16.1), (17.9, 18.2), (19.0, 21.0), (20.5, 22.0)]
+    proposals = ActionProposals(
+        proposals=tuple(ActionProposal(s, e, 0.5, False) for s, e in stretches), begin_ns=begin_ns, open_after_s=16.0
+    )
+    frame = fuse(scan([[1, 0, 0, 0]], stamp_ns=begin_ns + 20_000_000_000), proposals=proposals)
+    found = [(round(p.start_s - begin_ns / 1e9, 3), round(p.end_s - begin_ns / 1e9, 3)) for p in frame.proposals]
+    assert found == [(5.0, 16.1), (17.9, 18.2), (19.0, 21.0)]
+
+
 def test_open_then_process_gives_the_same():
     lidar, labels, box = car_scene()
     node = Fusion()

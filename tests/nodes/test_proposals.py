@@ -63,13 +63,13 @@ def rounded(found):
     return {(round(a, 6), round(b, 6)): pytest.approx(s, rel=1e-4) for (a, b), s in found.items()}
 
 
-def test_all_that_becomes_final_is_what_offline_gives(proposer):
-    given = features(45)
+def test_all_that_becomes_final_in_ten_minutes_is_what_offline_gives(proposer):
+    given = features(1000)
     messages = [proposer.process(snippet(i, row)) for i, row in enumerate(given)]
     messages += proposer.finish()
-    assert len(messages) == 46
-    expected = offline(given, range(45))
-    assert len(expected) > 20
+    assert len(messages) == 1001
+    expected = offline(given, range(1000))
+    assert len(expected) > 500
     assert rounded(final(messages)) == expected
     stamps = [m.header.stamp_ns for m in messages]
     assert stamps == sorted(set(stamps))
