@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from formats.temporal.results import Proposals, write_results
 from nodes._output import check_file, keep_earlier, make_folder
 from pipeline.messages import ActionProposals
 
+log = logging.getLogger(__name__)
+
 
 class ProposalSink:
     """One file with the final proposals, best first; whole or not at all. ``run.py evaluate proposals`` reads it.
 
-    Times are seconds after the video's first frame. A run that is cut off (not drained) leaves no file.
+    Times are seconds after the video's first frame. Where proposals break off, because the node that makes them
+    failed or the run was cut off, there is no file.
 
     Args:
         out: the file to write, ``….json``; its folder is made where it is missing.
@@ -28,6 +32,7 @@ class ProposalSink:
         self.out = Path(out)
         self.video = _name(video)
         self._scores: dict[tuple[float, float], float] = {}
+        self._complete = False
 
     @classmethod
     def check(cls, out: str, video: str) -> None:
@@ -40,12 +45,16 @@ class ProposalSink:
 
     def process(self, proposals: ActionProposals) -> None:
         """Remember what is final; it is in several messages."""
+        self._complete |= proposals.complete
         for found in proposals.proposals:
             if found.final:
                 self._scores[found.start_s, found.end_s] = found.score
 
     def finish(self) -> Iterator[ActionProposals]:
         """Write the file."""
+        if not self._complete:
+            log.error("the proposals broke off before the end of the video: %s is not written", self.out)
+            return iter(())
         make_folder(self.out.parent)
         keep_earlier(self.out)
         segments_s = np.array(list(self._scores), np.float64).reshape(-1, 2)

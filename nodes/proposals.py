@@ -132,12 +132,13 @@ class ActionProposer:
 
     def finish(self) -> Iterator[ActionProposals]:
         """The end of the video: what is left becomes final, a nanosecond after the last message."""
-        if self._last is not None:
-            self._end()
-            known = self._known(self._last)
-            yield msgspec.structs.replace(
-                known, header=msgspec.structs.replace(known.header, stamp_ns=known.header.stamp_ns + 1)
-            )
+        if self._last is None:
+            yield ActionProposals(complete=True)
+            return
+        self._end()
+        known = self._known(self._last)
+        header = msgspec.structs.replace(known.header, stamp_ns=known.header.stamp_ns + 1)
+        yield msgspec.structs.replace(known, header=header, complete=True)
 
     def close(self) -> None:
         """Close the session."""

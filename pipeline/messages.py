@@ -173,11 +173,13 @@ class ActionProposals(Message, frozen=True, kw_only=True):
 
     Provisional proposals as they stand; final ones in each message from when they became final until they are some
     windows old, so that a consumer may miss a message. What ends after ``open_after_s`` may be going on still.
+    ``complete``: the video is over, this is the last message.
     """
 
     proposals: tuple[ActionProposal, ...] = ()
     begin_ns: int = 0
     open_after_s: float = float("inf")
+    complete: bool = False
 
 
 class InputStatus(msgspec.Struct, frozen=True):

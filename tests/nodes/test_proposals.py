@@ -74,6 +74,7 @@ def test_all_that_becomes_final_in_ten_minutes_is_what_offline_gives(proposer):
     stamps = [m.header.stamp_ns for m in messages]
     assert stamps == sorted(set(stamps))
     assert all(p.final for p in messages[-1].proposals)
+    assert [m.complete for m in messages] == [False] * 1000 + [True]
 
 
 def test_what_is_final_never_changes_and_is_told_for_two_windows(proposer):
@@ -108,8 +109,10 @@ def test_two_snippets_with_one_stamp_are_told_in_one_message(proposer):
     assert proposer.process(snippet(1, second.features, header=first.header)) is None
 
 
-def test_an_empty_stream_says_nothing(proposer):
-    assert list(proposer.finish()) == []
+def test_an_empty_stream_is_complete_without_proposals(proposer):
+    (message,) = proposer.finish()
+    assert message.complete
+    assert message.proposals == ()
 
 
 def test_features_of_another_dimension_or_not_finite(proposer, model):

@@ -68,6 +68,7 @@ PLAIN_VALUES = {
     "end_s": st.floats(),
     "begin_ns": INT64,
     "open_after_s": st.floats(),
+    "complete": st.booleans(),
     "proposals": st.lists(PROPOSALS, max_size=3).map(tuple),
     "objects": st.lists(OBJECTS, max_size=3).map(tuple),
     "inputs": st.lists(st.builds(InputStatus, st.text(), st.text(), st.none() | INT64), max_size=3).map(tuple),
