@@ -110,7 +110,7 @@ def layout(
     y = top
     camera = None
     if has_camera:
-        available = bottom - top - strips_height - gap - round((9 if has_actions else 13) * unit)
+        available = bottom - top - strips_height - gap - round((6 if has_actions else 13) * unit)
         camera_height = min(round(left_width / camera_aspect), available)
         camera = (margin, y, min(left_width, round(camera_height * camera_aspect)), camera_height)
         y += camera_height + gap
