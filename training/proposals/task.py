@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from errors import UserError
+from errors import UserError, hint
 from evaluation.proposals.protocol import PROTOCOLS, recall_curve
-from formats.temporal.annotations import of_subset, read_annotations
+from formats.temporal.annotations import AnnotatedVideo, read_annotations
 from models.bcgnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.bcgnn.network import BCGNN
 from models.bcgnn.offline import rescaled_proposals, video_proposals
@@ -42,8 +42,9 @@ class ProposalTask:
         self._recipe, self._method, self._length = recipe, METHODS[recipe.family](recipe), recipe.windows.length
         self._annotations = folders[0] / recipe.data.annotations
         self.notes: list[str] = []
-        training = self._videos(folders[0], recipe.data.training)
-        self._validation = self._videos(folders[0], recipe.data.validation) if recipe.data.validation else []
+        annotated, features = read_annotations(self._annotations), folders[0] / recipe.data.features
+        training = self._videos(annotated, features, "training")
+        self._validation = self._videos(annotated, features, "validation") if recipe.data.validation else []
         self._windows = [
             (video, first)
             for video in training
@@ -118,18 +119,24 @@ class ProposalTask:
             values = {"family": self._recipe.family, "step": step, "network": network.state_dict()}
             write_values(path, values | {"trained_on": trained_on})
 
-    def _videos(self, folder: Path, subset: str) -> list[Video]:
-        """The videos of a subset; those without features are noted."""
-        recipe, features = self._recipe, folder / self._recipe.data.features
+    def _videos(self, annotated: dict[str, AnnotatedVideo], features: Path, purpose: str) -> list[Video]:
+        """The videos of the subset for a purpose, a key of ``data``; those without features are noted."""
+        recipe, subset = self._recipe, getattr(self._recipe.data, purpose)
+        chosen = {name: video for name, video in annotated.items() if video.subset == subset}
+        if not chosen:
+            there = sorted({video.subset for video in annotated.values() if video.subset is not None})
+            raise UserError(
+                f"data.{purpose}: {self._annotations} has no subset {subset!r}"
+                + (f"; {hint(subset, there)}" if there else "")
+            )
         if not features.is_dir():
             raise UserError(f"{features}: no such folder of features; give --data DIR, or --set data.features=NAME")
-        annotated = of_subset(read_annotations(self._annotations), subset, self._annotations)
-        videos, missing = read_videos(annotated, features, recipe.model.feature_dim, recipe.windows)
+        videos, missing = read_videos(chosen, features, recipe.model.feature_dim, recipe.windows)
         if not videos:
-            raise UserError(f"{features}: no features of any video of subset {subset}, such as {next(iter(annotated))}")
+            raise UserError(f"{features}: no features of any video of subset {subset}, such as {next(iter(chosen))}")
         if missing:
             names = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
-            self.notes.append(f"left out, {len(missing):,} of {len(annotated):,} {subset} without features: {names}")
+            self.notes.append(f"left out, {len(missing):,} of {len(chosen):,} {subset} without features: {names}")
         return videos
 
     def _propose(self, network: nn.Module, video: Video) -> np.ndarray:

@@ -229,7 +229,10 @@ def test_videos_without_features_are_said(tmp_path):
         ({"windows": {"stride": 4}}, "windows: stride and step_s are for style sliding"),
         ({"windows": {"style": "sliding", "stride": 17}}, "windows.stride: 17 leaves snippets out"),
         ({"windows": {"style": "sliding"}}, r"v0\.npy: nothing beside it says .* windows.step_s=SECONDS"),
-        ({"data": {"training": "trainning"}}, r"annotations\.json has no such subset; did you mean .*training"),
+        (
+            {"data": {"training": "trainning"}},
+            r"data.training: .*annotations\.json has no subset 'trainning'; did you mean .*training",
+        ),
         ({"data": {"features": "none"}}, "none: no such folder of features"),
         ({"data": {"annotations": "none.json"}}, r"no such file: .*none\.json"),
     ],
