@@ -46,14 +46,14 @@ class TwoStreamFamily:
         from export.families.features import Features
         from export.weights import rounded
         from models.two_stream.checkpoint import load_checkpoint
+        from models.two_stream.inference import inference_form
 
         if request.height is not None or request.width is not None:
             raise UserError(f"--size: {self.name} takes snippets of the size that it was trained on; leave it out")
         if request.outputs != "both":
             raise UserError(f"--outputs {request.outputs}: {self.name} gives features; leave it out")
         checkpoint = self._random() if request.weights is None else load_checkpoint(request.weights)
-        exact = checkpoint.restore().requires_grad_(False)
-        del exact.classifier
+        exact = inference_form(checkpoint.restore())
         return Network(
             Features(exact).eval(),
             Features(rounded(exact, request.storage)).eval(),

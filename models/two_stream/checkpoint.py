@@ -10,8 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from errors import UserError
-from models.checkpoint_file import read_values, write_values
+from models.checkpoint_file import read_checkpoint, write_checkpoint
 from models.two_stream.network import TwoStream
 from models.two_stream.snippets import SnippetSettings
 
@@ -56,7 +55,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_values(path, {"family": _FAMILY, **vars(checkpoint)})
+    write_checkpoint(path, _FAMILY, checkpoint)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -65,21 +64,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         UserError: no such file, not a checkpoint of this network, or its weights are not those of the network it names.
     """
-    state = read_values(path)
-    expected = {field.name for field in dataclasses.fields(Checkpoint)}
-    if not isinstance(state, dict) or state.pop("family", None) != _FAMILY:
-        raise UserError(f"{path}: not a checkpoint of a two-stream encoder; give one that run.py train wrote")
-    if state.keys() != expected:
-        different = ", ".join(sorted(map(str, state.keys() ^ expected)))
-        raise UserError(f"{path}: a checkpoint of another version of Rangecast ({different}); train it again")
-    checkpoint = Checkpoint(**state)
-    try:
-        settings, network = checkpoint.settings, checkpoint.restore()
-        if (settings.flow_channels, len(checkpoint.label_names)) != (
-            network.arguments["flow_channels"],
-            network.arguments["classes"],
-        ):
-            raise ValueError("its snippets or labels are not those of its network")
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged: {' '.join(str(error).split())[:300]}") from error
-    return checkpoint
+    return read_checkpoint(path, _FAMILY, Checkpoint, _check)
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    settings, network = checkpoint.settings, checkpoint.restore()
+    if (settings.flow_channels, len(checkpoint.label_names)) != (
+        network.arguments["flow_channels"],
+        network.arguments["classes"],
+    ):
+        raise ValueError("its snippets or labels are not those of its network")

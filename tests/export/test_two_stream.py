@@ -23,6 +23,7 @@ from models.two_stream.network import TwoStream  # noqa: E402
 from models.two_stream.snippets import SnippetSettings  # noqa: E402
 from tests.formats.test_video import write_video  # noqa: E402
 from tests.models.two_stream.settled import settled  # noqa: E402
+from tests.support.networks import as_if_trained  # noqa: E402
 
 SETTINGS = SnippetSettings(snippet_s=0.4, frames=2, height=32, width=32)
 
@@ -30,7 +31,7 @@ SETTINGS = SnippetSettings(snippet_s=0.4, frames=2, height=32, width=32)
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     torch.manual_seed(0)
-    network = settled(TwoStream(SETTINGS.flow_channels, classes=2, stream_dim=8))
+    network = as_if_trained(settled(TwoStream(SETTINGS.flow_channels, classes=2, stream_dim=8)))
     path = tmp_path_factory.mktemp("weights") / "best.pt"
     save_checkpoint(
         path,

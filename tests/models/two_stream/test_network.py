@@ -8,10 +8,12 @@ torch = pytest.importorskip("torch")
 
 from errors import UserError  # noqa: E402
 from models.two_stream.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
+from models.two_stream.inference import inference_form  # noqa: E402
 from models.two_stream.mobilenetv2 import MobileNetV2  # noqa: E402
 from models.two_stream.network import TwoStream  # noqa: E402
 from models.two_stream.snippets import SnippetSettings  # noqa: E402
 from tests.models.two_stream.settled import settled  # noqa: E402
+from tests.support.networks import as_if_trained  # noqa: E402
 
 SETTINGS = SnippetSettings(height=32, width=64)
 
@@ -46,6 +48,17 @@ def test_each_stream_has_its_half_of_the_features(network):
     torch.testing.assert_close(features[:, 8:], dark[:, 8:])
     assert not torch.allclose(features[:, 8:], still[:, 8:])
     assert not torch.allclose(features[:, :8], dark[:, :8])
+
+
+def test_the_form_for_inference_gives_the_same_features():
+    torch.manual_seed(2)
+    network = as_if_trained(settled(TwoStream(4, classes=2, stream_dim=8)))
+    form = inference_form(network)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in form.modules())
+    assert not hasattr(form, "classifier")
+    rgb, flow = torch.randn(2, 3, 32, 64), torch.randn(2, 4, 32, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(form.features(rgb, flow), network.features(rgb, flow), rtol=1e-4, atol=1e-4)
 
 
 def test_mobilenetv2_is_the_paper_s():
@@ -100,7 +113,7 @@ def test_a_checkpoint_that_contradicts_itself(checkpoint, tmp_path, change, what
 
 def test_other_files_are_no_checkpoints(tmp_path):
     torch.save({"family": "bcgnn"}, tmp_path / "b.pt")
-    with pytest.raises(UserError, match="not a checkpoint of a two-stream encoder"):
+    with pytest.raises(UserError, match="not a checkpoint of two-stream"):
         load_checkpoint(tmp_path / "b.pt")
     torch.save({"family": "two-stream"}, tmp_path / "c.pt")
     with pytest.raises(UserError, match="another version of Rangecast"):
