@@ -10,9 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from errors import UserError
 from models.bcgnn.network import BCGNN
-from models.checkpoint_file import read_values, write_values
+from models.checkpoint_file import read_checkpoint, write_checkpoint
 
 _FAMILY = "bcgnn"
 
@@ -46,7 +45,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_values(path, {"family": _FAMILY, **vars(checkpoint)})
+    write_checkpoint(path, _FAMILY, checkpoint)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -55,16 +54,4 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         UserError: no such file, not a checkpoint of this network, or its weights are not those of the network it names.
     """
-    state = read_values(path)
-    expected = {field.name for field in dataclasses.fields(Checkpoint)}
-    if not isinstance(state, dict) or state.pop("family", None) != _FAMILY:
-        raise UserError(f"{path}: not a checkpoint of BC-GNN; give one that run.py train wrote")
-    if state.keys() != expected:
-        different = ", ".join(sorted(map(str, state.keys() ^ expected)))
-        raise UserError(f"{path}: a checkpoint of another version of Rangecast ({different}); train it again")
-    checkpoint = Checkpoint(**state)
-    try:
-        checkpoint.restore()
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged: {' '.join(str(error).split())[:300]}") from error
-    return checkpoint
+    return read_checkpoint(path, _FAMILY, Checkpoint, Checkpoint.restore)

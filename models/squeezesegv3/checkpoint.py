@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from errors import UserError
-from models.checkpoint_file import read_values, write_values
+from models.checkpoint_file import read_checkpoint, write_checkpoint
 from models.range_view.normalize import HDL64_MEANS, HDL64_STDS
 from models.range_view.settings import HDL64_FOV_DOWN_DEG, HDL64_FOV_UP_DEG
 from models.squeezesegv3.network import SqueezeSegV3
@@ -66,7 +65,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_values(path, {"family": _FAMILY, **vars(checkpoint)})
+    write_checkpoint(path, _FAMILY, checkpoint)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -75,19 +74,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         UserError: no such file, not a checkpoint of this network, or its weights are not those of the network it names.
     """
-    state = read_values(path)
-    expected = {field.name for field in dataclasses.fields(Checkpoint)}
-    if not isinstance(state, dict) or state.pop("family", None) != _FAMILY:
-        raise UserError(f"{path}: not a checkpoint of SqueezeSegV3; give one that run.py train or run.py import wrote")
-    if state.keys() != expected:
-        different = ", ".join(sorted(map(str, state.keys() ^ expected)))
-        raise UserError(f"{path}: a checkpoint of another version of Rangecast ({different}); train or import it again")
-    try:
-        checkpoint = Checkpoint(**state)
-        with torch.device("meta"):
-            network = SqueezeSegV3(checkpoint.layers, checkpoint.classes, sac=checkpoint.sac)
-        # A plain dict: in a state dict torch would note "assign", and whoever loads it next would lose its parameters.
-        network.load_state_dict(dict(checkpoint.network), assign=True)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged: {' '.join(str(error).split())[:300]}") from error
-    return checkpoint
+    return read_checkpoint(path, _FAMILY, Checkpoint, _check)
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    with torch.device("meta"):
+        network = SqueezeSegV3(checkpoint.layers, checkpoint.classes, sac=checkpoint.sac)
+    # A plain dict: in a state dict torch would note "assign", and whoever loads it next would lose its parameters.
+    network.load_state_dict(dict(checkpoint.network), assign=True)

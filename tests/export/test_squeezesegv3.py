@@ -150,7 +150,7 @@ def test_not_a_checkpoint(tmp_path, content):
 
 def test_checkpoint_of_something_else(tmp_path):
     torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
-    with pytest.raises(UserError, match="not a checkpoint of SqueezeSegV3"):
+    with pytest.raises(UserError, match="not a checkpoint of squeezesegv3"):
         load(tmp_path / "other.pt")
 
 

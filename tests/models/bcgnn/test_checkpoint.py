@@ -36,8 +36,8 @@ def test_the_network_comes_back(tmp_path):
         (None, "no such checkpoint"),
         (b"", "not a checkpoint, or damaged"),
         (b"nothing of the kind", "not a checkpoint, or damaged"),
-        ({"weights": torch.zeros(3)}, "not a checkpoint of BC-GNN; give one that run.py train wrote"),
-        ({"family": "squeezesegv3", "step": 1}, "not a checkpoint of BC-GNN"),
+        ({"weights": torch.zeros(3)}, "not a checkpoint of bcgnn; give one that run.py train"),
+        ({"family": "squeezesegv3", "step": 1}, "not a checkpoint of bcgnn"),
         (
             {"family": "bcgnn", "step": 1},
             r"a checkpoint of another version of Rangecast \(arguments, network, trained_on\)",
