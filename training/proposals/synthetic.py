@@ -33,6 +33,7 @@ from errors import UserError
 
 DIMENSION = 48
 STEP_S = 1.0
+_LEAST_SNIPPETS = 16  # for some action to fit
 _KINDS, _CLASSES = 4, 12
 _SHORTEST_S, _LONGEST_S = 2.5, 24.0
 _CUE_WIDTH_S = 0.7
@@ -182,8 +183,10 @@ def write_benchmark(folder: Path, *, seed: int = 0, videos: int = 1200, snippets
         snippets: of each video, :data:`STEP_S` long.
 
     Raises:
-        UserError: there is something in the folder already, or it cannot be written.
+        UserError: there is something in the folder already, or it cannot be written; too few videos or snippets.
     """
+    if videos < 4 or snippets < _LEAST_SNIPPETS:
+        raise UserError(f"{videos} videos of {snippets} snippets are too few; give 4 of {_LEAST_SNIPPETS} or more")
     try:
         (folder / "features").mkdir(parents=True)
     except OSError as error:

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from errors import UserError
 from formats.temporal.annotations import read_annotations
 from training.proposals import synthetic
 from training.proposals.synthetic import DIMENSION, make_video, make_world, write_benchmark
@@ -93,3 +95,11 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     assert "give a new folder" in said.stderr
     assert said.stderr.count("\n") == 1
     assert not list((tmp_path / "features").iterdir())
+
+
+def test_too_few_are_refused(tmp_path):
+    for videos, snippets in ((3, 64), (4, 15)):
+        with pytest.raises(UserError, match="too few; give 4 of 16 or more"):
+            write_benchmark(tmp_path / "made", videos=videos, snippets=snippets)
+    assert not (tmp_path / "made").exists()
+    write_benchmark(tmp_path / "made", videos=4, snippets=16)

@@ -13,25 +13,13 @@ from errors import UserError  # noqa: E402
 from evaluation.proposals.protocol import PROTOCOLS, recall_curve  # noqa: E402
 from models.bcgnn.checkpoint import load_checkpoint  # noqa: E402
 from models.bcgnn.labels import assign  # noqa: E402
+from tests.training.proposals.small_videos import RECIPE, make_data, write_database  # noqa: E402
 from training.loop import train  # noqa: E402
 from training.processes import Process  # noqa: E402
 from training.proposals.recipe import ProposalRecipe  # noqa: E402
 from training.proposals.task import ProposalTask  # noqa: E402
 from training.reading import make_batch  # noqa: E402
 
-RECIPE = """
-family: bcgnn
-model: {feature_dim: 5, base_dim: 8, dim: 8, samples: 4}
-windows: {style: rescaled, length: 16}
-length: 6 steps
-batch: 2
-optimiser: {name: adamw, learning_rate: 0.01}
-schedule: {decay: constant}
-precision: fp32
-save_every: 2 steps
-validation: {every: 3 steps}
-threads: 1
-"""
 SLIDING = {"windows": {"style": "sliding", "stride": 8, "step_s": 0.5}, "model": {"max_duration": 8}}
 FAMILIES = ("bcgnn", "bmn", "sliding-window")
 
@@ -41,31 +29,6 @@ def recipe(**changes):
     for group, change in changes.items():
         values[group] = values.get(group, {}) | change if isinstance(change, dict) else change
     return msgspec.convert(values, ProposalRecipe)
-
-
-def make_data(folder, videos=4, snippets=20):
-    """Videos of half a second per snippet; an action sets the second feature, its ends the third and the fourth."""
-    (folder / "features").mkdir(parents=True)
-    rng, database = np.random.default_rng(0), {}
-    for number in range(videos):
-        first, last = 2 + number % 3, 9 + 2 * (number % 4)
-        features = rng.normal(0, 0.1, (5, snippets)).astype(np.float32)
-        features[1, first : last + 1] += 1
-        features[2, first] += 1
-        features[3, last] += 1
-        name = f"v{number}"
-        np.save(folder / "features" / f"{name}.npy", features)
-        database[name] = {
-            "duration": snippets / 2,
-            "subset": "validation" if number % 2 else "training",
-            "annotations": [{"segment": [first / 2, last / 2 + 0.5], "label": "a"}],
-        }
-    write_database(folder, database)
-    return folder
-
-
-def write_database(folder, database):
-    (folder / "annotations.json").write_text(json.dumps({"database": database}))
 
 
 @pytest.fixture(scope="module")
