@@ -1,6 +1,6 @@
 """What it takes to export each model: time, size and parity of each artifact, as a table.
 
-    python -m profiling.exports [--models squeezesegv3-21,bcgnn-100] [--out FILE]
+    python -m profiling.exports [--models squeezesegv3-21:64x512,bcgnn-100] [--out FILE]
 
 With random weights, every model in every size that it is used in; engines for SM80, SM86, SM89 and SM120. Nothing is
 taken from the cache of other exports.
@@ -48,6 +48,7 @@ def measure(model: str, size: str | None, builds: Sequence[Build]) -> list[tuple
 
         def tell(done: Done) -> None:
             status.stop()
+            _CONSOLE.print(f"{title}: {name}, {done.result.seconds:.1f} s")
             steps.append(done)
 
         return tell
@@ -79,8 +80,9 @@ def main() -> None:
     builds = [build for build in BUILDS if build.target != "tensorrt-rtx" or not absent]
     rows = []
     try:
-        for model in given.models.split(","):
-            for size in SIZES.get(model, (None,)):
+        for text in given.models.split(","):
+            model, _, size_text = text.partition(":")
+            for size in (size_text,) if size_text else SIZES.get(model, (None,)):
                 rows += measure(model, size, builds)
     except UserError as error:
         sys.exit(f"error: {error}")
