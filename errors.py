@@ -13,7 +13,8 @@ class UserError(Exception):
 
 
 class DataAbsentError(UserError):
-    """A recording has no such sensor. A graph node marked ``optional`` is then left out with a notice."""
+    """A recording has no such sensor, or a model is not there. A graph node marked ``optional`` is then left out with a
+    notice."""
 
 
 def hint(given: str, known: Iterable[str]) -> str:

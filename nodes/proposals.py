@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from errors import UserError
+from errors import DataAbsentError, UserError
 from inference.auto import check_request, open_session
 from inference.bcgnn import describe
 from inference.manifest import load_manifest
@@ -81,10 +82,13 @@ class ActionProposer:
         allow_fallback: bool = False,
         allow_failed_parity: bool = False,
     ) -> None:
-        """Raise :class:`UserError` where the model folder is damaged or of another kind, or a parameter is wrong."""
+        """Raise :class:`DataAbsentError` where there is no model folder, :class:`UserError` where it is damaged or of
+        another kind, or a parameter is wrong."""
         check_request(backend, precision)
         if threads < 0:
             raise UserError(f"proposals: threads is {threads}; give 1 or more, or 0 for the available cores")
+        if not Path(model).is_dir():
+            raise DataAbsentError(f"{model}: no such folder; train a BC-GNN and export it there (docs/proposals.md)")
         length = describe(model, load_manifest(model)).length
         if not 1 <= stride <= length:
             raise UserError(f"proposals: stride is {stride}; give 1 to {length} snippets, the length of a window")

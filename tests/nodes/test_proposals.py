@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from errors import UserError
+from errors import DataAbsentError, UserError
 from models.bcgnn.offline import video_proposals
 from nodes.proposals import ActionProposer
 from pipeline.messages import Header, SnippetFeatures
@@ -143,3 +143,8 @@ def test_check_refuses_another_model(tmp_path):
     folder = make_tiny_segmenter(tmp_path, 8, 32)
     with pytest.raises(UserError, match="family 'tiny_segmenter', not 'bcgnn'; give the folder of an exported bcgnn"):
         ActionProposer.check(str(folder))
+
+
+def test_a_model_that_is_not_there_can_be_left_out_of_a_graph(tmp_path):
+    with pytest.raises(DataAbsentError, match="no such folder; train a BC-GNN"):
+        ActionProposer.check(model=str(tmp_path / "bcgnn"))
