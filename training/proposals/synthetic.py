@@ -37,9 +37,9 @@ _LEAST_SNIPPETS = 16  # for some action to fit
 _KINDS, _CLASSES = 4, 12
 _SHORTEST_S, _LONGEST_S = 2.5, 24.0
 _CUE_WIDTH_S = 0.7
-_NOISE = 0.3  # of a feature; content and cues are vectors of length 1 to 2
+_NOISE = 0.5  # of a feature; content and cues are vectors of length 1 to 2
 _DRIFT = 1.5
-_SINGLE_CUES_HZ = 1 / 12
+_SINGLE_CUES_HZ = 1 / 8
 
 
 class Event(NamedTuple):
