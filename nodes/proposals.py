@@ -54,14 +54,16 @@ class ActionProposer:
         allow_failed_parity: bool = False,
     ) -> None:
         self.model = model
+        self._session_options = {
+            "backend": backend,
+            "precision": precision,
+            "threads": threads or None,
+            "allow_fallback": allow_fallback,
+            "allow_failed_parity": allow_failed_parity,
+        }
         self.stride = stride
         self.sigma = sigma
         self.least_score = least_score
-        self.backend = backend
-        self.precision = precision
-        self.threads = threads
-        self.allow_fallback = allow_fallback
-        self.allow_failed_parity = allow_failed_parity
         self.counters: Counter[str] = Counter()
         self._last: SnippetFeatures | None = None
         self._said_ns: int | None = None
@@ -99,14 +101,7 @@ class ActionProposer:
 
     def open(self) -> None:
         """Load the model and run it once."""
-        self._session = open_session(
-            self.model,
-            backend=self.backend,
-            precision=self.precision,
-            threads=self.threads or None,
-            allow_fallback=self.allow_fallback,
-            allow_failed_parity=self.allow_failed_parity,
-        )
+        self._session = open_session(self.model, **self._session_options)
         self._dimension, self._length = describe(self.model, self._session.manifest)
         self._score(np.zeros((self._dimension, self._length), np.float32))
         self._begin()

@@ -45,15 +45,17 @@ class Segmentation:
         allow_failed_parity: bool = False,
     ) -> None:
         self.model = model
-        self.backend = backend
-        self.precision = precision
-        self.threads = threads
+        self._session_options = {
+            "backend": backend,
+            "precision": precision,
+            "threads": threads or None,
+            "allow_fallback": allow_fallback,
+            "allow_failed_parity": allow_failed_parity,
+        }
         self.knn = knn
         self.knn_search = knn_search
         self.knn_sigma = knn_sigma
         self.knn_cutoff_m = knn_cutoff_m
-        self.allow_fallback = allow_fallback
-        self.allow_failed_parity = allow_failed_parity
 
     @classmethod
     def check(
@@ -88,14 +90,7 @@ class Segmentation:
 
     def open(self) -> None:
         """Load the model, compile what is compiled at first use, and run all of it once."""
-        self._session = open_session(
-            self.model,
-            backend=self.backend,
-            precision=self.precision,
-            threads=self.threads or None,
-            allow_fallback=self.allow_fallback,
-            allow_failed_parity=self.allow_failed_parity,
-        )
+        self._session = open_session(self.model, **self._session_options)
         self._normalisation, self._labels, self._sensor = describe(self.model, self._session.manifest)
         height, width = self._sensor.height, self._sensor.width
         empty = np.full((CHANNELS, height, width), -1, np.float32)

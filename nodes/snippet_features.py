@@ -45,11 +45,13 @@ class SnippetEncoder:
         allow_failed_parity: bool = False,
     ) -> None:
         self.model = model
-        self.backend = backend
-        self.precision = precision
-        self.threads = threads
-        self.allow_fallback = allow_fallback
-        self.allow_failed_parity = allow_failed_parity
+        self._session_options = {
+            "backend": backend,
+            "precision": precision,
+            "threads": threads or None,
+            "allow_fallback": allow_fallback,
+            "allow_failed_parity": allow_failed_parity,
+        }
         self.counters: Counter[str] = Counter()
         self._first_ns: int | None = None
         self._last = Header()
@@ -74,14 +76,7 @@ class SnippetEncoder:
         """Load the model and run it once."""
         from models.two_stream.snippets import SnippetSettings
 
-        self._session = open_session(
-            self.model,
-            backend=self.backend,
-            precision=self.precision,
-            threads=self.threads or None,
-            allow_fallback=self.allow_fallback,
-            allow_failed_parity=self.allow_failed_parity,
-        )
+        self._session = open_session(self.model, **self._session_options)
         profile = describe(self.model, self._session.manifest).snippet
         self._settings = SnippetSettings(**msgspec.structs.asdict(profile))
         self._begin()
