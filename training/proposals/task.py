@@ -50,6 +50,8 @@ class ProposalTask:
             for video in training
             for first in firsts(len(video.times_s), self._length, recipe.windows.stride).tolist()
         ]
+        if not any(len(video.actions_s) for video in training):
+            raise UserError(f"{self._annotations}: no action in subset {recipe.data.training} to learn from")
         if recipe.data.validation and not any(len(video.annotated_s) for video in self._validation):
             raise UserError(f"{self._annotations}: no action in subset {recipe.data.validation} to validate on")
         self.samples, self.validation_samples = len(self._windows), len(self._validation)

@@ -227,6 +227,9 @@ def test_bad_data_are_one_line(tmp_path):
         for video in database.values():
             video["annotations"] = []
 
+    def nothing_to_score(folder, database):
+        database["v1"]["annotations"] = database["v3"]["annotations"] = []
+
     def no_features(folder, database):
         for file in (folder / "features").iterdir():
             file.rename(file.with_name(f"x{file.name}"))
@@ -235,7 +238,8 @@ def test_bad_data_are_one_line(tmp_path):
         (nan, r"v0\.npy: value 0 of snippet 0 is nan"),
         (backwards, "video 'v1', annotation 0: ends at 2 s, before it starts at 5 s"),
         (no_duration, r"v0\.npy: the annotations do not say how long video 'v0' is"),
-        (no_actions, r"annotations\.json: no action in subset validation to validate on"),
+        (no_actions, r"annotations\.json: no action in subset training to learn from"),
+        (nothing_to_score, r"annotations\.json: no action in subset validation to validate on"),
         (no_features, "no features of any video of subset training, such as v0"),
     ]:
         with pytest.raises(UserError, match=problem):
