@@ -19,6 +19,8 @@ def stages_ms(traces: dict[str, NodeTrace], began_ns: int, fused: str) -> dict[s
     """The stages, which follow each other and add up. Each ends when the last node has done it; it is named."""
     openings = {node: trace.openings[0] for node, trace in traces.items() if trace.openings}
     first = openings.values()
+    # All are told at once; who hears it late may be behind the first frame.
+    all_ready_ns = min(o.started_ns for o in first)
     slowest = max(openings, key=lambda node: openings[node].opened_ns)
     marks = {
         "command, graph checked": min(o.spawned_ns for o in first),
@@ -26,8 +28,8 @@ def stages_ms(traces: dict[str, NodeTrace], began_ns: int, fused: str) -> dict[s
         "nodes constructed, outputs bound": max(o.bound_ns for o in first),
         "inputs connected": max(o.opening_ns for o in first),
         f"nodes opened (last: {slowest})": max(o.opened_ns for o in first),
-        "all ready": max(o.started_ns for o in first),
-        "first frame": min((c.finished_ns for c in traces[fused].calls), default=max(o.started_ns for o in first)),
+        "all ready": all_ready_ns,
+        "first frame": min((c.finished_ns for c in traces[fused].calls), default=all_ready_ns),
     }
     found, before_ns = {}, began_ns
     for name, mark_ns in marks.items():

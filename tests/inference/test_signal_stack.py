@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
-import os, signal, threading
+import signal, threading, time
 from inference.openvino_backend import openvino_core
 
 cores = [openvino_core()]
@@ -14,8 +14,8 @@ last = threading.Thread(target=cores.clear)
 last.start()
 last.join()
 try:
-    os.kill(os.getpid(), signal.SIGINT)
-    signal.pause()
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    time.sleep(10)
 except KeyboardInterrupt:
     print("interrupted in order")
 """

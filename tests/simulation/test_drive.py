@@ -282,7 +282,7 @@ def test_a_card_that_is_none_is_refused(copy: Path) -> None:
         (Recipe(frames=0, seed=1), "--frames 0"),
         (Recipe(frames=1, seed=-1), "--seed -1"),
         (Recipe(frames=1, seed=1, every=0), "--every 0: must be from 1"),
-        (Recipe(frames=1, seed=1, settings=Settings(sensor="hdl-64")), "did you mean hdl-64e"),
+        (Recipe(frames=1, seed=1, settings=Settings(sensor="hdl-64")), "did you mean 'hdl-64e'"),
         (Recipe(frames=1, seed=1, cameras=(), truth=("depth",)), "--truth depth: is the left camera's"),
         (Recipe(frames=1, seed=1, settings=changed(Settings(), ["street.district=downtown"])), "no such district"),
     ],
@@ -306,8 +306,8 @@ def test_settings_by_name() -> None:
 @pytest.mark.parametrize(
     ("assignment", "named"),
     [
-        ("traffic.vehicle=1", "did you mean traffic.vehicles?"),
-        ("nothing=1", "there are street.district"),
+        ("traffic.vehicle=1", "did you mean 'traffic.vehicles'?"),
+        ("nothing=1", "choose one of street.district"),
         ("traffic.vehicles", "give group.key=value"),
         ("traffic.vehicles=9", "<= 5.0"),
         ("traffic.vehicles=nan", ">= 0.0"),
