@@ -13,6 +13,7 @@ cores = [openvino_core()]
 last = threading.Thread(target=cores.clear)
 last.start()
 last.join()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 try:
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
     time.sleep(10)
