@@ -6,7 +6,6 @@ the instance in the upper 16 (Behley et al., *SemanticKITTI*, ICCV 2019).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from errors import UserError
 from formats import DamagedFileError
+from whole_files import replacing
 
 SEMANTIC_KITTI = Path(__file__).resolve().parent.parent / "configs" / "labels" / "semantic-kitti.yaml"
 
@@ -145,12 +145,10 @@ def write_labels(path: str | Path, raw_ids: np.ndarray, instances: np.ndarray | 
         if upper.shape != words.shape:
             raise ValueError(f"{len(upper)} instances for {len(words)} points")
         words |= upper.astype("<u4") << np.uint32(16)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(words.tobytes())
-        temporary.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(words.tobytes())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error
 
 

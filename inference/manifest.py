@@ -5,9 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import msgspec
 import numpy as np
 
 from errors import UserError
+from whole_files import write_whole
 
 MANIFEST_NAME = "model.json"
 FORMAT_VERSION = 2
@@ -268,7 +267,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> Manifest:
     try:
         manifest = msgspec.structs.replace(manifest, graph_sha256=sha256_of(folder / manifest.graph))
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-        _write_atomically(folder / MANIFEST_NAME, text)
+        write_whole(folder / MANIFEST_NAME, text)
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror}; the manifest was not written") from error
     return manifest
@@ -319,18 +318,3 @@ def sha256_of(path: Path) -> str:
     """Of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_atomically(path: Path, text: bytes) -> None:
-    """Write beside ``path`` and rename: a reader sees the old file or the new one, never a part."""
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

@@ -17,6 +17,7 @@ from inference.cuda import CudaError, call, import_cuda, require_gpu
 from inference.manifest import Manifest, Tensor
 from inference.session import Precision
 from inference.tensorrt_library import TITLES, check_runs_here, load_library, make_logger, read_header
+from whole_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -254,9 +255,7 @@ def _view(host: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _save_jit_cache(cache: Any, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(memoryview(cache.serialize()))
-        partial.replace(path)
+        write_whole(path, memoryview(cache.serialize()))
     except OSError as error:
         log.warning("%s: cannot be written (%s); the engine is compiled anew next time", path, error.strerror)

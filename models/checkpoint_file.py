@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from errors import UserError
+from whole_files import write_whole
 
 Checkpoint = TypeVar("Checkpoint")
 
@@ -24,14 +25,10 @@ def write_values(path: Path, values: Mapping[str, Any]) -> None:
     """
     content = io.BytesIO()
     torch.save(dict(values), content)
-    temporary = path.with_name(f".{path.name}.partial")
     try:
-        temporary.write_bytes(content.getbuffer())
-        temporary.replace(path)
+        write_whole(path, content.getbuffer())
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_values(path: Path) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from errors import UserError
+from whole_files import write_whole
 
 FORMAT_VERSION = 1
 MACHINE = "machine."
@@ -71,19 +71,10 @@ def write(profile: Profile, path: Path) -> None:
         UserError: ``path`` cannot be written.
     """
     text = msgspec.json.format(msgspec.json.encode(profile), indent=1) + b"\n"
-    partial: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        partial = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-        partial.chmod(0o644)
-        partial.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Profile:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import UserError
+from whole_files import replacing, write_whole
 
 
 def prepare(out: Path, *, draws: bool) -> None:
@@ -30,8 +31,9 @@ def save(out: Path, values: Mapping[str, Any], pictures: Mapping[str, Callable[[
     text = msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
     try:
         for name, draw in pictures.items():
-            _whole(out / name, draw)
-        _whole(out / "scores.json", lambda path: path.write_bytes(text))
+            with replacing(out / name) as partial:
+                draw(partial)
+        write_whole(out / "scores.json", text)
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written: {error.strerror}; give another folder") from error
     console.print(f"{out}: {', '.join(('scores.json', *pictures))}", soft_wrap=True)
@@ -40,13 +42,3 @@ def save(out: Path, values: Mapping[str, Any], pictures: Mapping[str, Callable[[
 def percent(share: float) -> str:
     """A share for a table; what is not defined is a dash."""
     return "-" if math.isnan(share) else f"{100 * share:.1f}"
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside ``path`` and rename: an earlier evaluation's file is replaced by a whole one or stays."""
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ import numpy as np
 
 from errors import UserError
 from formats.temporal.json_files import entries, field, number, read_object, segment, segments_array
+from whole_files import write_whole
 
 VERSION = "VERSION 1.3"  # what ActivityNet's evaluation server asks for
 
@@ -63,12 +64,9 @@ def write_results(path: Path, results: Mapping[str, Proposals], *, external_data
         "results": {name: _entries(proposals) for name, proposals in results.items()},
         "external_data": {"used": external_data is not None, "details": external_data or ""},
     }
-    partial = path.with_name(f".partial-{path.name}")
     try:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-        partial.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written: {error.strerror}; choose another place") from error
 
 

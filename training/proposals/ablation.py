@@ -24,6 +24,7 @@ from training.proposals.synthetic import write_benchmark
 from training.proposals.task import ProposalTask
 from training.recipe import check_recipe, read_recipe
 from training.state import LOG, STATE
+from whole_files import write_whole
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs" / "training" / "bcgnn-synthetic.yaml"
 BENCHMARK_SEED = 1
@@ -93,9 +94,7 @@ def _train(out: Path, data: Path, overrides: Sequence[str]) -> dict[str, float]:
 def _write(path: Path, text: str) -> None:
     """Whole or not at all."""
     path.parent.mkdir(exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, text.encode())
 
 
 def table(found: Mapping[str, Sequence[Scores]]) -> str:
