@@ -76,7 +76,7 @@ def propose(
                 duration_s = _duration_s(name, path, annotated)
                 video = rescaled_proposals(values, duration_s, score, length=described.length, sigma=sigma, most=_MOST)
             else:
-                step, snippet_s = snippet_times(path, step_s, "--step-s SECONDS")
+                step, snippet_s = snippet_times(path, step_s, "give --step-s SECONDS")
                 video = video_proposals(
                     values,
                     snippet_s / 2 + step * np.arange(values.shape[1]),

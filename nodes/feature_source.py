@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import UserError
-from formats.temporal.feature_writer import read_about
+from formats.temporal.feature_writer import snippet_times
 from formats.temporal.features import read_features
 from inference.bcgnn import describe
 from inference.manifest import load_manifest
@@ -63,10 +63,4 @@ def _read(path: str, model: str) -> np.ndarray:
 
 
 def _times(path: str, step_s: float | None) -> tuple[float, float]:
-    """Seconds from one snippet to the next, and that each lasts."""
-    if step_s is not None:
-        return step_s, step_s
-    about = read_about(Path(path))
-    if about is None:
-        raise UserError(f"{path}: nothing beside it says how long its snippets are; set feature_source's step_s")
-    return about.step_s, about.snippet_s
+    return snippet_times(Path(path), step_s, "set feature_source's step_s")

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from errors import UserError
+from profiling import machine
 from whole_files import write_whole
 
 FORMAT_VERSION = 1
 MACHINE = "machine."
 """How the names of series begin that time the machine itself, not what is profiled: they are never judged."""
+
+
+Kind = Literal["model", "pipeline", "capacity", "transport"]
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,7 +55,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         series: what was measured, names unique.
     """
 
-    kind: Literal["model", "pipeline", "capacity", "transport"]
+    kind: Kind
     command: list[str]
     started_utc: str
     machine: dict[str, str]
@@ -62,6 +68,25 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         names = [series.name for series in self.series]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two series are called {twice[0]!r}")
+
+
+def taken_now(
+    kind: Kind,
+    command: Sequence[str],
+    configuration: dict[str, str],
+    series: Sequence[Series] = (),
+    versions: Mapping[str, str] | None = None,
+) -> Profile:
+    """A profile of this machine. ``versions``: of what is profiled, beside those of the libraries."""
+    return Profile(
+        kind=kind,
+        command=list(command),
+        started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        machine=machine.describe(),
+        versions=machine.versions() | dict(versions or {}),
+        configuration=configuration,
+        series=list(series),
+    )
 
 
 def write(profile: Profile, path: Path) -> None:

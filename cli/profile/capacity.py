@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,16 +95,8 @@ def _tell(found: Probe, bound_ms: float) -> None:
 
 
 def _profile(configuration: dict[str, str], results: list[Result]) -> Profile:
-    from profiling import machine
-    from profiling.result import Profile, Series
+    from profiling.result import Series, taken_now
 
     rates_hz = [[result.rate_hz] for result in results if result.rate_hz is not None]
-    return Profile(
-        kind="capacity",
-        command=sys.argv[1:],
-        started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        machine=machine.describe(),
-        versions=machine.versions(),
-        configuration=configuration,
-        series=[Series(name="capacity", unit="1/s", better="higher", runs=rates_hz)],
-    )
+    series = [Series(name="capacity", unit="1/s", better="higher", runs=rates_hz)]
+    return taken_now("capacity", sys.argv[1:], configuration, series)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,16 +107,7 @@ def _fused(seen: Observed) -> str:
 
 
 def _profile(configuration: dict[str, str], runs: list[RunFigures]) -> Profile:
-    from profiling import machine
     from profiling.pipeline.figures import series
-    from profiling.result import Profile
+    from profiling.result import taken_now
 
-    return Profile(
-        kind="pipeline",
-        command=sys.argv[1:],
-        started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        machine=machine.describe(),
-        versions=machine.versions(),
-        configuration=configuration,
-        series=series(runs) if runs else [],
-    )
+    return taken_now("pipeline", sys.argv[1:], configuration, series(runs) if runs else [])

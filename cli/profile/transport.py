@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,18 +101,11 @@ def _measure(systems: list[System], sizes_bytes: list[int], repeats: int) -> Fou
 
 
 def _profile(systems: list[System], found: Found) -> Profile:
-    from profiling import machine
-    from profiling.result import Profile
+    from profiling.result import taken_now
     from profiling.transport.peers.interface import QUEUE
     from profiling.transport.rounds import as_series
 
     compared = {s.distribution: s.version for s in systems if s.distribution}
-    return Profile(
-        kind="transport",
-        command=sys.argv[1:],
-        started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        machine=machine.describe(),
-        versions=machine.versions() | compared,
-        configuration={"messages on their way": str(QUEUE)},
-        series=as_series(found),
+    return taken_now(
+        "transport", sys.argv[1:], {"messages on their way": str(QUEUE)}, as_series(found), versions=compared
     )

@@ -63,12 +63,12 @@ def read_about(features: Path) -> About | None:
         raise UserError(f"{path}: does not say what the features beside it are ({error}); remove both") from error
 
 
-def snippet_times(features: Path, step_s: float | None, option: str) -> tuple[float, float]:
+def snippet_times(features: Path, step_s: float | None, advice: str) -> tuple[float, float]:
     """Seconds from one snippet's start to the next one's, and that a snippet covers, of a feature file.
 
     Args:
         step_s: what the user says; None: as is written beside the file.
-        option: what the user could give, for the error: ``--step-s SECONDS``.
+        advice: what the user could do, for the error: ``give --step-s SECONDS``.
 
     Raises:
         UserError: neither says it.
@@ -77,7 +77,7 @@ def snippet_times(features: Path, step_s: float | None, option: str) -> tuple[fl
         return step_s, step_s
     about = read_about(features)
     if about is None:
-        raise UserError(f"{features}: nothing beside it says how long its snippets are; give {option}")
+        raise UserError(f"{features}: nothing beside it says how long its snippets are; {advice}")
     return about.step_s, about.snippet_s
 
 

@@ -7,14 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from inference.manifest import Manifest
-from profiling import machine
 from profiling.model import layers, operations
 from profiling.model.layers import Layers, layer_times
 from profiling.model.memory import memory_of_inference
@@ -23,7 +21,7 @@ from profiling.model.scenarios import Samples, Scenario
 from profiling.model.stages import Items, stages_of
 from profiling.model.target import Target, size_of
 from profiling.model.worker import Work, save_items
-from profiling.result import Profile, Series
+from profiling.result import Profile, Series, taken_now
 
 MEMORY_RUNS = 2
 _ROOT = Path(__file__).resolve().parents[2]
@@ -53,12 +51,10 @@ class Found(NamedTuple):
 def empty_profile(request: Request, command: Sequence[str]) -> Profile:
     """All of it but the series: what a baseline is checked against before anything is measured."""
     target = request.target
-    return Profile(
-        kind="model",
-        command=list(command),
-        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=machine.describe(),
-        versions=machine.versions() | {"graph": target.manifest.graph_sha256[:12]},
+    return taken_now(
+        "model",
+        command,
+        versions={"graph": target.manifest.graph_sha256[:12]},
         configuration={
             "model": target.name,
             "size": size_of(target.manifest),
@@ -67,7 +63,6 @@ def empty_profile(request: Request, command: Sequence[str]) -> Profile:
             "threads": str(request.threads),
             "items": request.items.about,
         },
-        series=[],
     )
 
 

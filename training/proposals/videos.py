@@ -69,7 +69,7 @@ def _read(name: str, video: AnnotatedVideo, folder: Path, dimension: int, settin
     path = feature_file(folder, name)
     features = read_features(path, dimension)
     if settings.style == "sliding":
-        step_s, snippet_s = snippet_times(path, settings.step_s, "--set windows.step_s=SECONDS")
+        step_s, snippet_s = snippet_times(path, settings.step_s, "give --set windows.step_s=SECONDS")
         times_s = snippet_s / 2 + step_s * np.arange(features.shape[1])
         return Video(name, features, times_s, step_s, video.segments_s)
     if video.duration_s is None or not video.duration_s > 0:
