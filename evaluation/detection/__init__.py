@@ -1,0 +1,1 @@
+"""How right detected boxes are: COCO's average precision."""
