@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -98,6 +98,52 @@ class SnippetProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError(f"snippet: {self.frames} frames in {self.snippet_s} s; give two or more, in some time")
 
 
+class DetectorProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a picture becomes a detector's input, and how its outputs become objects (``docs/detectors.md``).
+
+    ``models.detection.exported.ExportedDetector`` takes the same fields. The classes are the manifest's labels, without
+    a background. ``normalisation`` is per channel in the graph's order, of values 0..255; without one the graph takes
+    these values as they are.
+
+    Attributes:
+        height, width: of the input, in pixels.
+        channels: the order in which the graph takes colours.
+        layout: ``nchw`` [1, 3, H, W] or ``nhwc`` [1, H, W, 3].
+        fit: how a picture of any size is brought to the input's (:mod:`models.detection.fitting`).
+        pad_value: 0..255, before normalisation: of the pixels that a letterbox leaves over.
+        decoding: what the outputs mean: a name in ``models.detection.decoding.DECODINGS``.
+        numbers: the decoding's own: strides, anchors.
+        outputs: what the decoding calls an output → what the graph calls it; only those that differ.
+        score_threshold: 0..1; what scores less is not an object.
+        nms_iou: 0..1: of two objects of a class that overlap by more, the better one stays. None: no suppression, the
+            graph has its own or needs none.
+        max_detections: of a picture; the best ones.
+    """
+
+    height: int
+    width: int
+    channels: Literal["rgb", "bgr"] = "rgb"
+    layout: Literal["nchw", "nhwc"] = "nchw"
+    fit: Literal["letterbox", "letterbox-corner", "stretch"] = "letterbox"
+    pad_value: int = 114
+    decoding: str
+    numbers: dict[str, Any] = {}
+    outputs: dict[str, str] = {}
+    score_threshold: float = 0.3
+    nms_iou: float | None = 0.5
+    max_detections: int = 100
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"detector: an input of {self.height}x{self.width} pixels has no pixels")
+        if not 0 <= self.pad_value <= 255:
+            raise ValueError(f"detector: pad_value is {self.pad_value}; give a value of 0..255")
+        if not 0 <= self.score_threshold <= 1 or not (self.nms_iou is None or 0 <= self.nms_iou <= 1):
+            raise ValueError("detector: score_threshold and nms_iou are of 0..1")
+        if self.max_detections < 1:
+            raise ValueError(f"detector: max_detections is {self.max_detections}; give 1 or more")
+
+
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the weights come from. ``tools``: name → version of what exported them; ``request``: what was asked for."""
 
@@ -185,6 +231,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     labels: Labels | None = None
     sensor: SensorProfile | None = None
     snippet: SnippetProfile | None = None
+    detector: DetectorProfile | None = None
     parity: Parity | None = None
     artifacts: tuple[Artifact, ...] = ()
     graph: str = "model.onnx"
