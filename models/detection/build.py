@@ -1,0 +1,38 @@
+"""Every detector there is, by the name that recipes, checkpoints and manifests call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from errors import UserError
+from models.detection.retinanet import RetinaNet
+
+DETECTORS: Mapping[str, Callable[..., nn.Module]] = {
+    "retinanet-r18": partial(RetinaNet, backbone="resnet18"),
+    "retinanet-r50": partial(RetinaNet, backbone="resnet50"),
+    "retinanet-vgg16": partial(RetinaNet, backbone="vgg16"),
+}
+"""Each takes the number of classes, and its network's further arguments by name."""
+
+
+def make_detector(name: str, classes: int, **arguments: Any) -> nn.Module:
+    """A detector with random weights.
+
+    Args:
+        name: of :data:`DETECTORS`.
+        classes: how many; there is none for the background.
+        arguments: of the network's constructor.
+
+    Raises:
+        UserError: no such detector, or an argument that it does not take.
+    """
+    if name not in DETECTORS:
+        raise UserError(f"no detector {name!r}; there are {', '.join(DETECTORS)}")
+    try:
+        return DETECTORS[name](classes, **arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{name}: {error}") from error
