@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from export.layers import Fingerprint, Layers, fingerprint
+from export.onnx_operators import TRANSLATIONS
 from export.to_onnx_options import DEFAULT_OPSET, ONE, Batch
 from inference.manifest import Tensor as TensorDescription
 
@@ -54,6 +55,7 @@ def to_onnx(
             output_names=list(outputs),
             opset_version=opset,
             dynamic_shapes=dynamic,
+            custom_translation_table=TRANSLATIONS,
             dynamo=True,
             verbose=False,
         )
