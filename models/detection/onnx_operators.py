@@ -131,7 +131,9 @@ def _roi_align_operator(
 
 
 @_roi_align_operator.register_fake
-def _(features: Tensor, rois: Tensor, images: Tensor, size: int, scale: float, samples: int, half_pixel: bool):  # noqa: ANN202
+def _(
+    features: Tensor, rois: Tensor, images: Tensor, size: int, scale: float, samples: int, half_pixel: bool
+) -> Tensor:
     return features.new_empty(rois.shape[0], features.shape[1], size, size)
 
 
@@ -141,5 +143,5 @@ def _nms_operator(boxes: Tensor, scores: Tensor, iou_threshold: float, most: int
 
 
 @_nms_operator.register_fake
-def _(boxes: Tensor, scores: Tensor, iou_threshold: float, most: int, score_threshold: float):  # noqa: ANN202
+def _(boxes: Tensor, scores: Tensor, iou_threshold: float, most: int, score_threshold: float) -> Tensor:
     return torch.empty_like(scores, dtype=torch.bool)
