@@ -29,7 +29,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (play, top, simulate, train, features, propose, graph, validate, doctor)
 GROUPS = {
-    "evaluate": (evaluate.segmentation, evaluate.proposals, evaluate.actions),
+    "evaluate": (evaluate.segmentation, evaluate.detection, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),
     "import": (import_.squeezesegv3,),
     "profile": (profile.model, profile.pipeline, profile.capacity, profile.transport),

@@ -1,6 +1,7 @@
 """Score predictions by the benchmarks' own protocols."""
 
+from cli.evaluate.boxes import detection
 from cli.evaluate.scans import segmentation
 from cli.evaluate.videos import actions, proposals
 
-__all__ = ["actions", "proposals", "segmentation"]
+__all__ = ["actions", "detection", "proposals", "segmentation"]

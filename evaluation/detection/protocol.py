@@ -19,9 +19,6 @@ from errors import UserError
 if TYPE_CHECKING:
     from formats.detection.dataset import Picture
 
-EVERY_CLASS = -1
-"""The label of an ignored region in which detections of no class count."""
-
 Prediction = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Of one picture: boxes [K, 4] x1 y1 x2 y2 in pixels, scores [K], class ids [K] from 0."""
 
@@ -97,25 +94,38 @@ def coco_scores(
     """Score what was found in each picture.
 
     Args:
-        truths: the pictures with their objects. Detections in an ignored region of their class, or of
-            :data:`EVERY_CLASS`, count neither as right nor as wrong, as in COCO's crowds. Object sizes are the boxes'.
-        predictions: one for each of ``truths``.
+        truths: the pictures with their objects. Detections in an ignored region of their class count neither
+            as right nor as wrong, as in COCO's crowds.
+        predictions: one for each of ``truths``, in their order.
         class_names: what the class ids mean.
 
     Raises:
         UserError: there is no object to find.
     """
-    annotations, results = [], []
-    for k, (truth, (boxes, scores, class_ids)) in enumerate(zip(truths, predictions, strict=True)):
-        for box, label, ignored in zip(_xywh(truth.boxes), truth.labels.tolist(), truth.ignored.tolist(), strict=True):
-            for category in range(len(class_names)) if label == EVERY_CLASS else (label,):
-                annotations.append({"image_id": k, "category_id": category, "bbox": box, "area": box[2] * box[3],
-                                    "iscrowd": int(ignored)})  # fmt: skip
-        for box, score, category in zip(_xywh(boxes), scores.tolist(), class_ids.tolist(), strict=True):
-            results.append({"image_id": k, "category_id": category, "bbox": box, "score": score})
-    categories = [{"id": c, "name": name} for c, name in enumerate(class_names)]
-    images = [{"id": k} for k in range(len(truths))]
-    return score_coco_form({"images": images, "categories": categories, "annotations": annotations}, results)
+    results = [
+        {"image_id": k, "category_id": category, "bbox": box, "score": score}
+        for k, (boxes, scores, class_ids) in enumerate(predictions)
+        for box, score, category in zip(_xywh(boxes), scores.tolist(), class_ids.tolist(), strict=True)
+    ]
+    return score_coco_form(coco_form(truths, class_names), results)
+
+
+def coco_form(
+    truths: Sequence[Picture], class_names: Sequence[str], category_ids: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Annotations in COCO's form. Pictures are numbered from 0; ``category_ids``: of the classes; None: from 0 too."""
+    ids = range(len(class_names)) if category_ids is None else category_ids
+    return {
+        "images": [{"id": k, "file_name": str(truth.file)} for k, truth in enumerate(truths)],
+        "categories": [{"id": number, "name": name} for number, name in zip(ids, class_names, strict=True)],
+        "annotations": [
+            {"image_id": k, "category_id": ids[label], "bbox": box, "area": area, "iscrowd": int(ignored)}
+            for k, truth in enumerate(truths)
+            for box, label, area, ignored in zip(
+                _xywh(truth.boxes), truth.labels.tolist(), truth.areas.tolist(), truth.ignored.tolist(), strict=True
+            )
+        ],
+    }
 
 
 def score_coco_form(annotations: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> DetectionScores:
@@ -133,12 +143,12 @@ def score_coco_form(annotations: Mapping[str, Any], results: Sequence[Mapping[st
     """
     from pycocotools.cocoeval import COCOeval
 
-    objects = [a for a in annotations["annotations"] if not a.get("iscrowd", 0)]
+    objects = [a for a in annotations["annotations"] if not a["iscrowd"]]
     if not objects:
         raise UserError("no object is annotated; there is no truth to score by")
     found = [{**r, "area": r["bbox"][2] * r["bbox"][3], "iscrowd": 0} for r in results]
     with _silent():
-        truth = _index(annotations, [{"iscrowd": 0, **a} for a in annotations["annotations"]])
+        truth = _index(annotations, annotations["annotations"])
         evaluation = COCOeval(truth, _index(annotations, found), "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
