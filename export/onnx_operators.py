@@ -10,6 +10,8 @@ import torch
 from onnxscript import ir
 from onnxscript import opset18 as op  # no later opset changes any of these operators
 
+import models.detection.onnx_operators  # noqa: F401 (registers torch.ops.rangecast)
+
 
 def _roi_align(
     features: ir.Value, rois: ir.Value, images: ir.Value, size: int, scale: float, samples: int, half_pixel: bool
