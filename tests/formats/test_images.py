@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from errors import UserError
 from formats import DamagedFileError
-from formats.images import read_image
+from formats.images import read_header, read_image
 
 rng = np.random.default_rng(5)
 PICTURE = cv2.GaussianBlur(rng.integers(0, 256, (48, 64, 3), np.uint8), (5, 5), 0)
@@ -128,3 +128,14 @@ def test_real_images(shared_data, tmp_path):
             cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
             with pytest.raises(DamagedFileError, match="truncated or damaged"):
                 read_image(cut)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize(("shape", "channels"), [((5, 9, 3), 3), ((5, 9), 1)])
+def test_the_header_says_what_decoding_would(tmp_path, suffix: str, shape: tuple[int, ...], channels: int) -> None:
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), np.zeros(shape, np.uint8))
+    assert read_header(path) == (9, 5, channels)
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(DamagedFileError, match=f"a{suffix}"):
+        read_header(path)

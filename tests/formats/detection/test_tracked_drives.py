@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 from errors import UserError
-from formats import coco
+from formats.detection import tracked_drives
+from formats.detection.tracked_drives import Limits
 from simulation.actors import Kind
 
 H, W = 40, 60
@@ -59,7 +60,7 @@ def opened(data: dict[str, Any], folder: Path) -> Any:
 
 
 def test_kittis_labels_become_annotations(drive: Path) -> None:
-    data = coco.from_drive(drive)
+    data = tracked_drives.as_coco([drive], relative_to=drive)
     kinds = ["Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc"]
     assert [c["name"] for c in data["categories"]] == kinds
     assert [c["id"] for c in data["categories"]] == list(range(1, 9))
@@ -77,18 +78,24 @@ def test_kittis_labels_become_annotations(drive: Path) -> None:
 
 def test_a_simulated_drives_kinds_and_shares_are_used(drive: Path) -> None:
     measure(drive)
-    data = coco.from_drive(drive)
+    data = tracked_drives.as_coco([drive], relative_to=drive)
     assert [c["name"] for c in data["categories"]] == list(get_args(Kind))
     assert [a["category_id"] for a in data["annotations"][:3]] == [CAR, BUS, CAR]
     bus = data["annotations"][1]
     assert (bus["area"], bus["occlusion"], bus["iscrowd"]) == (123, 0.77, 0)
-    assert [a["iscrowd"] for a in coco.from_drive(drive, most_hidden=0.7)["annotations"][:2]] == [0, 1]
-    assert [a["iscrowd"] for a in coco.from_drive(drive, least_height_px=7)["annotations"][:2]] == [1, 0]
+    assert [
+        a["iscrowd"]
+        for a in tracked_drives.as_coco([drive], relative_to=drive, limits=Limits(most_hidden=0.7))["annotations"][:2]
+    ] == [0, 1]
+    assert [
+        a["iscrowd"]
+        for a in tracked_drives.as_coco([drive], relative_to=drive, limits=Limits(least_height_px=7))["annotations"][:2]
+    ] == [1, 0]
 
 
 def test_cocos_evaluation_gives_full_marks_to_the_truth_and_ignores_what_is_filtered(drive: Path) -> None:
     measure(drive)
-    truth = opened(coco.from_drive(drive, most_hidden=0.7), drive)
+    truth = opened(tracked_drives.as_coco([drive], relative_to=drive, limits=Limits(most_hidden=0.7)), drive)
     evaluation = pytest.importorskip("pycocotools.cocoeval")
     for category, boxes in ((CAR, [(0, [10, 12, 10, 6]), (1, [11, 12, 10, 6])]), (BUS, [(0, [30, 0, 30, 21])])):
         found = [{"image_id": k, "category_id": category, "bbox": b, "score": 0.9} for k, b in boxes]
@@ -110,7 +117,7 @@ def test_masks_are_those_of_the_pictures_of_instances(drive: Path) -> None:
     pictures = [rng.choice(np.array([0, 5, 6], np.uint16), (H, W)) for _ in range(2)]
     for frame, picture in enumerate(pictures):
         cv2.imwrite(str(drive / "instances_2" / f"{frame:06d}.png"), picture)
-    tool = opened(coco.from_drive(drive), drive)
+    tool = opened(tracked_drives.as_coco([drive], relative_to=drive), drive)
     for annotation in tool.loadAnns(tool.getAnnIds(iscrowd=False)):
         mask = tool.annToMask(annotation)
         np.testing.assert_array_equal(mask, pictures[annotation["image_id"]] == annotation["track_id"])
@@ -118,7 +125,7 @@ def test_masks_are_those_of_the_pictures_of_instances(drive: Path) -> None:
 
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=7)))
 def test_run_lengths_are_decoded_to_the_mask(mask: np.ndarray) -> None:
-    lengths = coco.run_lengths(mask)["counts"]
+    lengths = tracked_drives.run_lengths(mask)["counts"]
     flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     np.testing.assert_array_equal(flat.reshape(mask.shape, order="F"), mask)
 
@@ -133,7 +140,7 @@ def test_a_raw_drives_masks_are_found_by_its_pictures_names(drive: Path) -> None
         cv2.imwrite(str(drive / "instances_02" / f"{frame:010d}.png"), np.full((H, W), 5, np.uint16))
     stamps = "".join(f"2011-09-26 12:00:00.{k}00000000\n" for k in range(2))
     (drive / "image_02" / "timestamps.txt").write_text(stamps)
-    data = coco.from_drive(drive)
+    data = tracked_drives.as_coco([drive], relative_to=drive)
     assert data["images"][1]["file_name"] == "image_02/data/0000000001.png"
     assert [a["segmentation"]["counts"] for a in data["annotations"][:2]] == [[0, H * W], [H * W]]
 
@@ -161,14 +168,14 @@ def test_several_drives_become_one_set(two_drives: tuple[Path, list[Path]], caps
     """Numbered through, files found from where the set lies, each drive's annotations on its own pictures."""
     base, folders = two_drives
     out = base / "coco.json"
-    assert coco.main([*map(str, folders), "--out", str(out), "--most-hidden", "0.7"]) == 0
+    assert tracked_drives.main([*map(str, folders), "--out", str(out), "--most-hidden", "0.7"]) == 0
     assert "4 pictures" in capsys.readouterr().out
     data = json.loads(out.read_text())
     assert [i["id"] for i in data["images"]] == [0, 1, 2, 3]
     assert [i["file_name"] for i in data["images"]] == [f"set/{d}/image_2/{k:06d}.png" for d in "ab" for k in range(2)]
     assert all((base / i["file_name"]).is_file() for i in data["images"])
     assert [a["id"] for a in data["annotations"]] == list(range(1, len(data["annotations"]) + 1))
-    alone = coco.from_drive(folders[0], most_hidden=0.7)["annotations"]
+    alone = tracked_drives.as_coco([folders[0]], relative_to=folders[0], limits=Limits(most_hidden=0.7))["annotations"]
     joined = [{k: v for k, v in a.items() if k not in ("id", "segmentation")} for a in data["annotations"]]
     alone = [{k: v for k, v in a.items() if k != "id"} for a in alone]
     assert joined == alone + [{**a, "image_id": a["image_id"] + 2} for a in alone]
@@ -183,32 +190,32 @@ def test_a_set_that_cannot_be_made_is_refused_in_a_line_and_nothing_is_overwritt
     base, folders = two_drives
     kept = base / "kept.json"
     kept.write_text("{}")
-    assert coco.main([str(folders[0]), "--out", str(kept)]) == 2
+    assert tracked_drives.main([str(folders[0]), "--out", str(kept)]) == 2
     assert capsys.readouterr().err == f"error: {kept}: exists already; choose another --out\n"
     assert kept.read_text() == "{}"
     (folders[1] / "objects.jsonl").unlink()
-    assert coco.main([*map(str, folders), "--out", str(base / "new.json")]) == 2
+    assert tracked_drives.main([*map(str, folders), "--out", str(base / "new.json")]) == 2
     assert f"{folders[1]}: has no objects.jsonl" in capsys.readouterr().err
     assert not (base / "new.json").exists()
     text = (folders[0] / "objects.jsonl").read_text()
     (folders[0] / "objects.jsonl").write_text(text.replace('"bus"', '"tram"'))
     with pytest.raises(UserError, match="kind 'tram' is none of car, van"):
-        coco.from_drive(folders[0])
+        tracked_drives.as_coco([folders[0]], relative_to=folders[0])
 
 
 def test_what_cannot_be_converted_is_said(drive: Path) -> None:
     (drive / "instances_2").mkdir()
     with pytest.raises(UserError, match=r"instances_2/000000\.png: missing"):
-        coco.from_drive(drive)
+        tracked_drives.as_coco([drive], relative_to=drive)
     (drive / "instances_2").rmdir()
     (drive / "objects.jsonl").write_text("nonsense\n")
     with pytest.raises(UserError, match=r"objects\.jsonl: is not the objects\.jsonl of a simulated drive"):
-        coco.from_drive(drive)
+        tracked_drives.as_coco([drive], relative_to=drive)
     (drive / "objects.jsonl").unlink()
     with (drive / "label_02" / "0000.txt").open("a") as file:
         file.write(label(9, 5, "Car", (1, 2, 3, 4)) + "\n")
     with pytest.raises(UserError, match="frame 9 has labels but no picture"):
-        coco.from_drive(drive)
+        tracked_drives.as_coco([drive], relative_to=drive)
     (drive / "label_02" / "0000.txt").unlink()
     with pytest.raises(UserError, match="needs a drive with KITTI tracking labels"):
-        coco.from_drive(drive)
+        tracked_drives.as_coco([drive], relative_to=drive)

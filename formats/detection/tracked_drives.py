@@ -1,11 +1,11 @@
-"""Drives with KITTI tracking labels as a COCO detection data set (https://cocodataset.org/#format-data).
+"""Drives with KITTI tracking labels, simulated ones among them, as a COCO data set (cocodataset.org/#format-data).
 
 Pictures stay where they are; annotations come from ``label_02/0000.txt``, one per object and frame. Where the drive has
 ``objects.jsonl`` (simulated drives have), categories are its kinds instead of KITTI's types, and areas and occlusion
 are the measured ones. Where it has ``instances_2/`` (raw drives: ``instances_02/``), each annotation has its mask, as
 uncompressed run lengths.
 
-``python -m formats.coco DRIVE... --out FILE`` writes the set of one or several drives.
+``python -m formats.detection.tracked_drives DRIVE... --out FILE`` writes the set of one or several drives.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from errors import UserError
 from formats import images, kitti_tracking, recording
+from formats.frames import list_files
 from formats.kitti_tracking import TrackedObject
 
 _LABELS, _OBJECTS = "label_02/0000.txt", "objects.jsonl"
 _INSTANCES = ("instances_2", "instances_02")  # in a sequence, in a raw drive
-_DONT_CARE = "DontCare"
-_KITTI_KINDS = tuple(kind for kind in kitti_tracking.TYPES if kind != _DONT_CARE)
+DONT_CARE = "DontCare"
+KITTI_KINDS = tuple(kind for kind in kitti_tracking.TYPES if kind != DONT_CARE)
 # Who is in an objects.jsonl (simulation.actors.Kind).
 KINDS = (
     "car", "van", "truck", "bus", "trailer", "bicycle", "motorcycle", "pedestrian", "cyclist", "motorcyclist"
@@ -35,79 +36,120 @@ KINDS = (
 _HIDDEN = (0.0, 0.5, 0.9, 1.0)  # how much each of KITTI's levels of occlusion hides at most, where nothing measured it
 
 
-def from_drive(folder: Path, *, most_hidden: float = 1.0, least_height_px: float = 0.0) -> dict[str, Any]:
-    """The data set of one drive's left colour camera: ``images``, ``annotations``, ``categories``, ``info``.
+class Limits(NamedTuple):
+    """Which objects a detector is asked for: those hidden to a larger share than ``most_hidden``, or lower than
+    ``least_height_px``, are ignored. KITTI's levels of occlusion count as the most that they can hide."""
 
-    ``file_name`` is relative to ``folder``; for the rest and the errors see :func:`from_drives`.
-    """
-    return from_drives([folder], relative_to=folder, most_hidden=most_hidden, least_height_px=least_height_px)
+    most_hidden: float = 1.0
+    least_height_px: float = 0.0
 
 
-def from_drives(
-    folders: Sequence[Path], *, relative_to: Path, most_hidden: float = 1.0, least_height_px: float = 0.0
-) -> dict[str, Any]:
-    """One data set of the left colour cameras of several drives, in their order.
+NO_LIMITS = Limits()
 
-    ``file_name`` is relative to the folder ``relative_to``. Categories are :data:`KINDS` or, where no drive has
-    ``objects.jsonl``, KITTI's types, all of them and in this order whichever of them occur: what is trained on one set
-    can be scored on another. Images and annotations are numbered through. ``bbox`` is left, top, width, height, with
-    the last row and column counted. Objects that are hidden to a larger share than ``most_hidden``, or lower than
-    ``least_height_px``, get ``iscrowd`` 1: COCO's evaluation then neither asks for them nor holds them against a
-    detector, as with KITTI's DontCare regions, which become one such annotation per category.
+
+class TrackedSequence(NamedTuple):
+    """One sequence with KITTI tracking labels. ``objects`` and ``instances``: None where there are none."""
+
+    name: str
+    labels: Path
+    pictures: list[Path]
+    objects: Path | None
+    instances: Path | None
+
+
+def sequences_of(folder: Path) -> list[TrackedSequence]:
+    """The sequences of a folder: the one of a drive (``label_02/0000.txt`` with its pictures in ``image_2`` or
+    ``image_02/data``), or all of KITTI's tracking benchmark (``label_02/0007.txt`` with ``image_02/0007/*.png``).
 
     Raises:
-        UserError: no drives; no labels or pictures there; labels of a frame without a picture; a kind that is not among
-            the categories; simulated drives mixed with others, whose categories differ.
+        UserError: no labels there, or no pictures.
     """
-    folders = [Path(folder) for folder in folders]
+    benchmark = sorted((folder / "label_02").glob("*.txt"))
+    if benchmark and (folder / "image_02" / benchmark[0].stem).is_dir():
+        found = [(labels.stem, labels, folder / "image_02" / labels.stem) for labels in benchmark]
+        return [TrackedSequence(name, labels, _listed(pictures), None, None) for name, labels, pictures in found]
+    labels, objects = folder / _LABELS, folder / _OBJECTS
+    if not labels.is_file():
+        raise UserError(f"{folder}: no {_LABELS}; COCO needs a drive with KITTI tracking labels")
+    pictures = recording.camera_frames(folder, 2, 10.0).files
+    instances = next((folder / name for name in _INSTANCES if (folder / name).is_dir()), None)
+    name = folder.resolve().name
+    return [TrackedSequence(name, labels, pictures, objects if objects.is_file() else None, instances)]
+
+
+def _listed(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; its labels are there, complete the pictures")
+    return list_files(folder, images.SUFFIXES)
+
+
+def as_coco(folders: Sequence[Path], *, relative_to: Path, limits: Limits = NO_LIMITS) -> dict[str, Any]:
+    """The left colour cameras of several drives, in their order, as one data set: :func:`sequences_as_coco`."""
     if not folders:
         raise UserError("COCO needs at least one drive with KITTI tracking labels")
-    simulated = [(folder / _OBJECTS).is_file() for folder in folders]
+    sequences = [sequence for folder in folders for sequence in sequences_of(Path(folder))]
+    return sequences_as_coco(sequences, relative_to=relative_to, limits=limits)
+
+
+def sequences_as_coco(
+    sequences: Sequence[TrackedSequence], *, relative_to: Path, limits: Limits = NO_LIMITS
+) -> dict[str, Any]:
+    """One data set of several sequences: ``images``, ``annotations``, ``categories``, ``info``.
+
+    ``file_name`` is relative to the folder ``relative_to``. Categories are :data:`KINDS` or, where no sequence has
+    ``objects.jsonl``, KITTI's types, all of them and in this order whichever of them occur: what is trained on one set
+    can be scored on another. Images and annotations are numbered through. ``bbox`` is left, top, width, height, with
+    the last row and column counted. Objects beyond the ``limits`` get ``iscrowd`` 1: COCO's evaluation then neither
+    asks for them nor holds them against a detector, as with KITTI's DontCare regions, which become one such annotation
+    per category.
+
+    Raises:
+        UserError: labels of a frame without a picture; a kind that is not among the categories; simulated drives mixed
+            with others, whose categories differ.
+    """
+    simulated = [sequence.objects is not None for sequence in sequences]
     if any(simulated) != all(simulated):
-        other = folders[simulated.index(False)]
+        other = sequences[simulated.index(False)].labels.parents[1]
         raise UserError(f"{other}: has no {_OBJECTS}, so its categories are KITTI's types; convert it by itself")
-    category = {kind: number for number, kind in enumerate(KINDS if simulated[0] else _KITTI_KINDS, 1)}
+    category = {kind: number for number, kind in enumerate(KINDS if simulated[0] else KITTI_KINDS, 1)}
     pictures: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for folder in folders:
-        _add_drive(folder, relative_to, category, (most_hidden, least_height_px), pictures, annotations)
+    for sequence in sequences:
+        _add_sequence(sequence, relative_to, category, limits, pictures, annotations)
     return {
-        "info": {"description": f"left colour camera of {', '.join(folder.resolve().name for folder in folders)}"},
+        "info": {"description": f"left colour camera of {', '.join(sequence.name for sequence in sequences)}"},
         "images": pictures,
         "annotations": annotations,
         "categories": [{"id": number, "name": kind, "supercategory": "road user"} for kind, number in category.items()],
     }
 
 
-def _add_drive(
-    folder: Path,
+def _add_sequence(
+    sequence: TrackedSequence,
     relative_to: Path,
     category: Mapping[str, int],
-    limits: tuple[float, float],
+    limits: Limits,
     pictures: list[dict[str, Any]],
     annotations: list[dict[str, Any]],
 ) -> None:
-    """Add one drive's images and annotations to those that there are already."""
-    if not (folder / _LABELS).is_file():
-        raise UserError(f"{folder}: no {_LABELS}; COCO needs a drive with KITTI tracking labels")
-    labels = kitti_tracking.read(folder / _LABELS)
-    measured = _measured(folder / _OBJECTS)
-    files = {_frame(file): file for file in recording.camera_frames(folder, 2, 10.0).files}
+    """Add one sequence's images and annotations to those that there are already."""
+    labels = kitti_tracking.read(sequence.labels)
+    measured = _measured(sequence.objects)
+    files = {_frame(file): file for file in sequence.pictures}
     if orphans := sorted({label.frame for label in labels} - set(files)):
-        raise UserError(f"{folder / _LABELS}: frame {orphans[0]} has labels but no picture; complete image_2")
+        raise UserError(f"{sequence.labels}: frame {orphans[0]} has labels but no picture; complete the pictures")
     numbers = {frame: len(pictures) + k for k, frame in enumerate(sorted(files))}
     pictures += [_image(numbers[frame], files[frame], relative_to) for frame in sorted(files)]
     first = len(annotations)
     for label in labels:
         kind = _kind(label, measured)
-        if kind != _DONT_CARE and kind not in category:
-            raise UserError(f"{folder / _OBJECTS}: kind {kind!r} is none of {', '.join(category)}; the file is damaged")
-        common = {"image_id": numbers[label.frame], **_annotation(label, measured, *limits)}
-        for number in category.values() if kind == _DONT_CARE else [category[kind]]:
+        if kind != DONT_CARE and kind not in category:
+            raise UserError(f"{sequence.objects}: kind {kind!r} is none of {', '.join(category)}; the file is damaged")
+        common = {"image_id": numbers[label.frame], **_annotation(label, measured, limits)}
+        for number in category.values() if kind == DONT_CARE else [category[kind]]:
             annotations.append({"id": len(annotations) + 1, "category_id": number, **common})
-    for name in _INSTANCES:
-        if (folder / name).is_dir():
-            _add_masks(annotations[first:], folder / name, {numbers[frame]: file for frame, file in files.items()})
+    if sequence.instances is not None:
+        _add_masks(annotations[first:], sequence.instances, {numbers[frame]: file for frame, file in files.items()})
 
 
 def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:
@@ -117,9 +159,9 @@ def run_lengths(mask: np.ndarray) -> dict[str, list[int]]:
     return {"size": list(mask.shape), "counts": np.diff(ends, prepend=0).tolist()}
 
 
-def _measured(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
+def _measured(path: Path | None) -> dict[tuple[int, int], dict[str, Any]]:
     """The entries of an ``objects.jsonl`` by frame and track; none where there is no such file."""
-    if not path.is_file():
+    if path is None:
         return {}
     try:
         frames = [json.loads(line) for line in path.read_text().splitlines()]
@@ -134,17 +176,14 @@ def _kind(label: TrackedObject, measured: dict[tuple[int, int], dict[str, Any]])
 
 
 def _annotation(
-    label: TrackedObject,
-    measured: dict[tuple[int, int], dict[str, Any]],
-    most_hidden: float,
-    least_height_px: float,
+    label: TrackedObject, measured: dict[tuple[int, int], dict[str, Any]], limits: Limits
 ) -> dict[str, Any]:
     """A label as COCO has it, without its number and category."""
     details = measured.get((label.frame, label.track_id), {}).get("image_2") or {}
-    hidden = details.get("occlusion", _HIDDEN[label.occluded] if 0 <= label.occluded < len(_HIDDEN) else 1.0)
+    hidden = details.get("occlusion", hidden_share(label.occluded))
     left, top, right, bottom = label.box_px
     width, height = right - left + 1, bottom - top + 1
-    left_out = label.type == _DONT_CARE or hidden > most_hidden or height < least_height_px
+    left_out = label.type == DONT_CARE or hidden > limits.most_hidden or height < limits.least_height_px
     return {
         "bbox": [left, top, width, height],
         "area": details.get("pixels", width * height),
@@ -154,6 +193,11 @@ def _annotation(
     }
 
 
+def hidden_share(occluded: int) -> float:
+    """How much one of KITTI's levels of occlusion hides at most; all of it where the level is unknown."""
+    return _HIDDEN[occluded] if 0 <= occluded < len(_HIDDEN) else 1.0
+
+
 def _frame(file: Path) -> int:
     if not file.stem.isdigit():
         raise UserError(f"{file}: is not named by its frame's number; labels cannot be joined with it")
@@ -161,7 +205,7 @@ def _frame(file: Path) -> int:
 
 
 def _image(number: int, file: Path, relative_to: Path) -> dict[str, Any]:
-    height, width = images.read_image(file).shape[:2]
+    width, height, _ = images.read_header(file)
     name = Path(os.path.relpath(file, relative_to)).as_posix()
     return {"id": number, "file_name": name, "width": width, "height": height}
 
@@ -186,7 +230,8 @@ def _add_masks(annotations: list[dict[str, Any]], folder: Path, files: Mapping[i
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: writes the set and says what is in it. Returns the exit status: 2 for a :class:`UserError`."""
     parser = argparse.ArgumentParser(
-        prog="python -m formats.coco", description="Drives with KITTI tracking labels as one COCO detection data set."
+        prog="python -m formats.detection.tracked_drives",
+        description="Drives with KITTI tracking labels as one COCO detection data set.",
     )
     parser.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder with label_02/ and image_2/")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSON; file names are relative to it")
@@ -194,12 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--least-height-px", type=float, default=0.0, help="height below which it is not asked for")
     chosen = parser.parse_args(arguments)
     try:
-        data = from_drives(
-            chosen.drives,
-            relative_to=chosen.out.parent,
-            most_hidden=chosen.most_hidden,
-            least_height_px=chosen.least_height_px,
-        )
+        limits = Limits(chosen.most_hidden, chosen.least_height_px)
+        data = as_coco(chosen.drives, relative_to=chosen.out.parent, limits=limits)
         _write(chosen.out, data)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
