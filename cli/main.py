@@ -10,6 +10,7 @@ import typer
 import typer.main
 
 from cli import evaluate, export, import_, profile
+from cli.detect import detect
 from cli.doctor import doctor
 from cli.features import features
 from cli.graph import graph
@@ -27,7 +28,7 @@ EXIT_INTERRUPTED = 130
 # UsageError of whichever click typer is built on.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-VERBS = (play, top, simulate, train, features, propose, graph, validate, doctor)
+VERBS = (play, top, simulate, train, features, propose, detect, graph, validate, doctor)
 GROUPS = {
     "evaluate": (evaluate.segmentation, evaluate.detection, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),

@@ -1,4 +1,4 @@
-"""Annotated boxes to score by, in COCO's form, from any of the formats."""
+"""Annotated boxes to score by, in COCO's form."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from typing import Any
 
 from errors import UserError
 from evaluation.detection.protocol import coco_form
+from formats.detection.dataset import DetectionSet
 from formats.temporal.json_files import entries, field, number, read_object
 
 
-def read_truth(path: Path) -> dict[str, Any]:
-    """Annotations in COCO's form.
+def as_coco(data: DetectionSet) -> dict[str, Any]:
+    """Annotations in COCO's form; pictures are numbered from 0."""
+    return coco_form(data.pictures, data.class_names, data.category_ids)
 
-    A JSON file is COCO's: its pictures need not be there, and an object without an area has its box's. All else is
-    read as a data set.
+
+def read_coco(path: Path) -> dict[str, Any]:
+    """COCO's annotations as they are: the pictures need not be there. An object without an area has that of its box.
 
     Raises:
-        UserError: nothing there that can be read; the annotation that is wrong.
+        UserError: not COCO's JSON; the annotation that is wrong.
     """
-    if path.suffix.lower() != ".json":
-        from formats.detection.read import read
-
-        found = read(path)
-        return coco_form(found.pictures, found.class_names, found.category_ids)
     content = read_object(path)
     images, categories, annotations = (
         entries(field(content, name, f"{path}: COCO's annotations are needed, and this"), f"{path}: {name!r}")
