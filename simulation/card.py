@@ -23,13 +23,16 @@ def card(
 ) -> dict[str, Any]:
     """The card of a drive whose frames are all there. ``points_per_label``: of all frames, by raw label."""
     recipe = folder.recipe
+    optics = recipe.settings.camera.optics
     return {
         "parameters": recipe.parameters(),
         "recording": folder.root.relative_to(folder.out).as_posix(),
         "period_s": recipe.period_s,
         "sensors": {
             "lidar": {**msgspec.to_builtins(load_profile(recipe.settings.sensor)), "height_m": rig.LIDAR_HEIGHT_M},
-            "cameras": {"width": rig.WIDTH, "height": rig.HEIGHT, "focal_px": rig.FOCAL_PX, "x_m": rig.CAMERA_X_M},
+            "cameras": {
+                "width": optics.width, "height": optics.height, "focal_px": optics.focal_px, "x_m": rig.CAMERA_X_M,
+            },
         },
         "street": asdict(street.plan),
         "weather": asdict(street.weather),

@@ -162,7 +162,13 @@ def _complete(folder: DriveFolder) -> None:
     sightings = objects.sightings(lines)
     name = f"drive_{recipe.seed}"
     activities = activity.database(
-        actions, sightings, ACTIONS, name=name, frames=recipe.frames, period_s=recipe.period_s
+        actions,
+        sightings,
+        ACTIONS,
+        name=name,
+        frames=recipe.frames,
+        period_s=recipe.period_s,
+        optics=recipe.settings.camera.optics,
     )
     for camera, labels in tracking.items():
         folder.write(root / f"label_0{camera}" / "0000.txt", "".join(f"{line}\n" for line in labels).encode())

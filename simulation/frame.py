@@ -59,6 +59,7 @@ class FrameMaker:
     def make(self, frame: int) -> Frame:
         """Frame ``frame``; it depends on the recipe and its number alone."""
         recipe, settings, clock = self.recipe, self.recipe.settings, self.clock
+        optics = settings.camera.optics
         moment = self._moment(frame)
         with clock("lidar"):
             turn = scan(moment, self._street.weather, settings.lidar, self._profile, self._generator(frame, _LIDAR))
@@ -69,7 +70,7 @@ class FrameMaker:
                 pictures[camera] = render(moment, self._street.weather, settings.camera, rng, camera)
         left = pictures.get(LEFT)
         with clock("truth"):
-            seen = {camera: visibility.measure(moment, p.hits, camera) for camera, p in pictures.items()}
+            seen = {camera: visibility.measure(moment, p.hits, camera, optics) for camera, p in pictures.items()}
             anybody = set().union(*seen.values())
             solid = boxes.measure(moment, turn.labels, turn.dt_s, compensated=settings.lidar.compensate, seen=anybody)
             record = {
@@ -103,16 +104,16 @@ class FrameMaker:
         self, frame: int, moment: Moment, turn: Scan, left: Picture | None
     ) -> dict[str, np.ndarray | dict[str, np.ndarray]]:
         """What the recipe asks for, by product: a picture, or named arrays."""
-        asked, truth = self.recipe.truth, {}
+        asked, truth, optics = self.recipe.truth, {}, self.recipe.settings.camera.optics
         following = self._moment(frame + 1) if {"flow", "scene-flow"} & set(asked) else None
         with self.clock("truth"):
             if "depth" in asked:
-                truth["depth_2"] = {"depth_m": visibility.depth_image(left.hits)}
+                truth["depth_2"] = {"depth_m": visibility.depth_image(left.hits, optics)}
             if "instances" in asked:
-                truth["instances_2"] = visibility.instance_image(moment, left.hits)
+                truth["instances_2"] = visibility.instance_image(moment, left.hits, optics)
             seen = None
             if following is not None and left is not None:
-                seen = motion.follow(moment, left.hits, following, LEFT)
+                seen = motion.follow(moment, left.hits, following, LEFT, optics)
             if "flow" in asked:
                 truth["flow_2"] = vars(motion.optical_flow(seen))
             if "scene-flow" in asked:

@@ -27,6 +27,7 @@ _BYTES = {
     "flow_2": 4_000_000, "scene_flow": 3_300_000, "scene_flow_2": 8_000_000, "instances_2": 60_000,
     "point_times": 550_000, "oxts": 1_000,
 }  # fmt: skip
+_PICTURES = ("image_2", "image_3", "depth_2", "flow_2", "scene_flow_2", "instances_2")
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +80,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def bytes_per_frame(self) -> int:
         """How much disk a frame may take: an upper estimate."""
-        return sum(_BYTES[product] for product in self.products())
+        area = self.settings.camera.scale**2
+        return sum(round(_BYTES[product] * (area if product in _PICTURES else 1.0)) for product in self.products())
 
     def parameters(self) -> dict[str, Any]:
         """All of it as plain data, with a digest of the simulator's code: other code, other bytes."""

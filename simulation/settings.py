@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 
 from errors import UserError, hint
+from simulation.rig import Optics, scaled_optics
 from simulation.weather import LightName, WeatherName
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -45,9 +46,15 @@ class LidarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The cameras."""
 
+    scale: Annotated[float, msgspec.Meta(ge=0.1, le=1.0)] = 1.0  # of the pictures' width and height, times KITTI's
     exposure_s: Annotated[float, msgspec.Meta(ge=0.0, le=0.05)] | None = None  # None: as the light demands
     noise: Factor = 1.0
     blur: bool = True  # whether what moves during the exposure smears
+
+    @property
+    def optics(self) -> Optics:
+        """What the cameras' lenses and pixels are."""
+        return scaled_optics(self.scale)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,6 @@ from simulation.camera.lamps import Lamps
 from simulation.camera.noise import hash3
 from simulation.camera.sky import Daylight
 from simulation.camera.textures import FOLIAGE, GRASS
-from simulation.rig import HEIGHT, WIDTH
 from simulation.scene import Scene
 
 _SHADOW_M = 150.0  # nothing farther away casts a shadow here
@@ -42,24 +41,31 @@ def sunlit(
 
 
 def sunlit_picture(
-    scene: Scene, points: np.ndarray, normals: np.ndarray, material: np.ndarray, triangle: np.ndarray, day: Daylight
+    scene: Scene,
+    points: np.ndarray,
+    normals: np.ndarray,
+    material: np.ndarray,
+    triangle: np.ndarray,
+    day: Daylight,
+    width: int,
 ) -> np.ndarray:
     """:func:`sunlit` of a picture's own rays, float32 [H·W], without the grain of its penumbras.
 
     Every fourth pixel of a row looks for the sun, staggered from row to row; so do those between such that disagree or
-    lie on other triangles, but for leaves. ``triangle`` int64 [H·W]: what the rays met, -1 for nothing.
+    lie on other triangles, but for leaves. ``triangle`` int64 [H·W]: what the rays met, -1 for nothing. A row is
+    ``width`` pixels.
     """
     facing = _facing(normals, material, day.sun)
     facing[triangle < 0] = 0.0
     if day.sun_lux.max() < _FAINT_LUX:
         return np.zeros_like(facing)
     full = facing.copy()
-    first = np.zeros((HEIGHT, WIDTH), bool)
+    first = np.zeros((len(triangle) // width, width), bool)
     first[::2, ::4] = first[1::2, 2::4] = True
     _shadow(scene, points, normals, facing, np.flatnonzero(first.ravel() & (facing != 0.0)), day, 0.0)
-    unsure = _between(facing, full, triangle, material)
+    unsure = _between(facing, full, triangle, material, width)
     _shadow(scene, points, normals, facing, unsure, day, 0.0)
-    return _settle(facing, triangle)
+    return _settle(facing, triangle, width)
 
 
 def _shadow(
@@ -111,13 +117,13 @@ def _towards_sun(points, normals, facing, which, sun, spots):  # pragma: no cove
 
 
 @numba.njit(cache=True)
-def _between(facing, full, triangle, material):  # pragma: no cover - compiled
+def _between(facing, full, triangle, material, width):  # pragma: no cover - compiled
     """Settle, in place, the pixels of ``facing`` float32 [H·W] between the staggered ones whose shadows are known, and
     return those that cannot be settled so: int64 [K]. ``full``: ``facing`` without shadows."""
-    unsure, count = np.empty(len(facing), np.int64), 0
-    for v in range(HEIGHT):
-        for u in range(WIDTH):
-            n = v * WIDTH + u
+    unsure, count, height = np.empty(len(facing), np.int64), 0, len(facing) // width
+    for v in range(height):
+        for u in range(width):
+            n = v * width + u
             if full[n] == 0.0 or (u - 2 * (v % 2)) % 4 == 0:
                 continue
             lit, shaded = False, False
@@ -126,16 +132,16 @@ def _between(facing, full, triangle, material):  # pragma: no cover - compiled
                 for column in range(left, left + 5, 4):
                     if row != v and abs(column - u) > 2:
                         continue
-                    other = row * WIDTH + column
-                    alike = 0 <= row < HEIGHT and 0 <= column < WIDTH and full[other] != 0.0
+                    other = row * width + column
+                    alike = 0 <= row < height and 0 <= column < width and full[other] != 0.0
                     if alike and triangle[other] != triangle[n]:
                         alike = material[n] == FOLIAGE and material[other] == FOLIAGE
                     lit = lit or not alike or facing[other] != 0.0
                     shaded = shaded or not alike or facing[other] == 0.0
             if lit and shaded and material[n] == FOLIAGE:  # leaves flicker anyway: as the next known one in the row
                 left = u - (u - 2 * (v % 2)) % 4
-                other = v * WIDTH + (left if u - left <= 2 else left + 4)
-                known = 0 <= other - v * WIDTH < WIDTH and material[other] == FOLIAGE and full[other] != 0.0
+                other = v * width + (left if u - left <= 2 else left + 4)
+                known = 0 <= other - v * width < width and material[other] == FOLIAGE and full[other] != 0.0
                 if known:
                     facing[n] = full[n] if facing[other] != 0.0 else np.float32(0.0)
                     continue
@@ -148,17 +154,17 @@ def _between(facing, full, triangle, material):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def _settle(facing, triangle):  # pragma: no cover - compiled
+def _settle(facing, triangle, width):  # pragma: no cover - compiled
     """A picture's ``facing`` float32 [H·W] from :func:`sunlit` with the grain of its penumbras taken out: the mean over
     the neighbours whose rays met the same ``triangle`` int64 [H·W]."""
-    out = np.empty_like(facing)
-    for v in range(HEIGHT):
-        for u in range(WIDTH):
-            n = v * WIDTH + u
+    out, height = np.empty_like(facing), len(facing) // width
+    for v in range(height):
+        for u in range(width):
+            n = v * width + u
             total, count = facing[n], 1
-            for i in range(max(v - 1, 0), min(v + 2, HEIGHT)):
-                for j in range(max(u - 1, 0), min(u + 2, WIDTH)):
-                    other = i * WIDTH + j
+            for i in range(max(v - 1, 0), min(v + 2, height)):
+                for j in range(max(u - 1, 0), min(u + 2, width)):
+                    other = i * width + j
                     if other != n and triangle[other] == triangle[n]:
                         total += facing[other]
                         count += 1
@@ -166,22 +172,23 @@ def _settle(facing, triangle):  # pragma: no cover - compiled
     return out
 
 
-def openness(scene: Scene, points: np.ndarray, normals: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def openness(scene: Scene, points: np.ndarray, normals: np.ndarray, seen: np.ndarray, width: int) -> np.ndarray:
     """How open the surroundings of a picture's surfaces are, 0..1: float32 [rows, columns] at every STEP'th pixel.
 
-    ``points`` float64 [H·W,3], ``normals`` float32 [H·W,3], ``seen`` bool [H·W]: the pixels' own hits.
+    ``points`` float64 [H·W,3], ``normals`` float32 [H·W,3], ``seen`` bool [H·W]: the pixels' own hits; ``width``: of
+    a row.
     """
-    rows, columns = np.arange(0, HEIGHT, STEP), np.arange(0, WIDTH, STEP)
-    pixels = (rows[:, None] * WIDTH + columns).ravel()
+    rows, columns = np.arange(0, len(points) // width, STEP), np.arange(0, width, STEP)
+    pixels = (rows[:, None] * width + columns).ravel()
     turns = (rows[:, None] // STEP % 3 * 3 + columns // STEP % 3).ravel()  # nine neighbours share out the hemisphere
     turns = turns[seen[pixels]]
     pixels = pixels[seen[pixels]]
     origins = points[pixels] + _OFF_M * normals[pixels]
     reaches = _looks(normals[pixels], turns, _LOOKS)
     hidden = scene.blocked(np.repeat(origins, _LOOKS, 0), reaches.reshape(-1, 3)).reshape(-1, _LOOKS)
-    share = np.ones(HEIGHT * WIDTH, np.float32)
+    share = np.ones(len(points), np.float32)
     share[pixels] = 1.0 - hidden.mean(1, dtype=np.float32)
-    return share.reshape(HEIGHT, WIDTH)[::STEP, ::STEP].copy()
+    return share.reshape(-1, width)[::STEP, ::STEP].copy()
 
 
 @numba.njit(cache=True)
@@ -206,15 +213,16 @@ def _looks(normals, turns, count):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def smoothed(grid, points, normals):  # pragma: no cover - compiled
+def smoothed(grid, points, normals, focal_px):  # pragma: no cover - compiled
     """:func:`openness` float32 [rows,columns], each place's mean with those around it on the same surface: the nine
-    sets of looks together. ``points`` and ``normals`` float32 [rows,columns,3], relative to the camera."""
+    sets of looks together. ``points`` and ``normals`` float32 [rows,columns,3], relative to the camera, which
+    has ``focal_px``."""
     rows, columns = grid.shape
     out = grid.copy()
     for i in range(rows):
         for j in range(columns):
             x, y, z = points[i, j, 0], points[i, j, 1], points[i, j, 2]
-            scale = 30.0 / (0.05 + np.sqrt(x * x + y * y + z * z) * STEP / 720.0)
+            scale = 30.0 / (0.05 + np.sqrt(x * x + y * y + z * z) * STEP / focal_px)
             total, weight = grid[i, j], 1.0
             for r in range(max(i - 1, 0), min(i + 2, rows)):
                 for c in range(max(j - 1, 0), min(j + 2, columns)):
@@ -239,11 +247,13 @@ def _same_surface(point, normal, own_point, own_normal, scale):  # pragma: no co
 
 
 @numba.njit(cache=True)
-def open_at(grid, grid_points, grid_normals, u, v, points, eye, normals, range_m):  # pragma: no cover - compiled
+def open_at(  # pragma: no cover - compiled
+    grid, grid_points, grid_normals, u, v, points, eye, normals, range_m, focal_px
+):
     """Openness at the samples (u, v) float32 [N], from the places around each that lie on the same surface.
 
     ``grid``: :func:`smoothed`, with its places. ``points`` float64 [N,3] of the samples and ``eye``, street frame;
-    ``range_m`` [N], inf where nothing was met. Float32 [N].
+    ``range_m`` [N], inf where nothing was met; ``focal_px`` of the camera. Float32 [N].
     """
     out = np.full(len(u), np.float32(1.0))
     rows, columns = grid.shape
@@ -262,7 +272,7 @@ def open_at(grid, grid_points, grid_normals, u, v, points, eye, normals, range_m
             point[k] = points[n, k] - eye[k]
         down, across = v[n] / STEP - i, u[n] / STEP - j
         total, weight = 0.6e-6, 1e-6
-        scale = 30.0 / (0.05 + range_m[n] * STEP / 720.0)
+        scale = 30.0 / (0.05 + range_m[n] * STEP / focal_px)
         for r, row_share in ((top, 1.0 - down), (bottom, down)):
             for c, column_share in ((left, 1.0 - across), (right, across)):
                 w = row_share * column_share + 1e-3

@@ -6,22 +6,28 @@ import numba
 import numpy as np
 
 from simulation.camera.sky import Daylight
-from simulation.rig import FOCAL_PX
 
 _SPEED_MPS = 7.0  # of falling drops
 _NEAR_M, _FAR_M = 0.8, 9.0
 _PER_MMPH = 45.0  # streaks in a picture
 
 
-def rainfall(luminance: np.ndarray, rain_mmph: float, time_s: float, day: Daylight, rng: np.random.Generator) -> None:
+def rainfall(
+    luminance: np.ndarray,
+    focal_px: float,
+    rain_mmph: float,
+    time_s: float,
+    day: Daylight,
+    rng: np.random.Generator,
+) -> None:
     """Draw ``rain_mmph`` of rain into ``luminance`` float32 [H,W,3] (cd/m²), in place."""
     count = int(rng.poisson(_PER_MMPH * rain_mmph))
     height, width, _ = luminance.shape
     depth_m = (_NEAR_M**3 + rng.random(count) * (_FAR_M**3 - _NEAR_M**3)) ** (1 / 3)  # evenly spread in space
     start = rng.random((count, 2)) * (width, height)
     slant = 0.12 * rng.standard_normal() + 0.03 * rng.standard_normal(count)
-    drop_px = 0.0015 / depth_m * FOCAL_PX
-    length_px = np.maximum(_SPEED_MPS * time_s * FOCAL_PX / depth_m, drop_px)
+    drop_px = 0.0015 / depth_m * focal_px
+    length_px = np.maximum(_SPEED_MPS * time_s * focal_px / depth_m, drop_px)
     shade = np.minimum(0.5, drop_px) * np.maximum(drop_px, 1.0) / np.maximum(length_px, 1.0) ** 0.5
     _streaks(luminance, start, slant, length_px, np.maximum(drop_px, 1.0), np.minimum(shade, 0.45), 0.9 * day.air)
 

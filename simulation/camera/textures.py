@@ -10,7 +10,6 @@ import numba
 import numpy as np
 
 from simulation.camera.noise import cell, grain, hash3, line, smooth
-from simulation.rig import FOCAL_PX
 from simulation.shapes.materials import Material
 
 ASPHALT, PAINT_MARK, PAVING, GRASS, PLASTER, BRICK, ROOF, WOOD, FOLIAGE, BARK = (int(m) for m in list(Material)[:10])
@@ -19,14 +18,14 @@ METAL, RETRO, CAR_PAINT, GLASS, RUBBER, CLOTH, SKIN, GRAVEL, PARKING, LAMP = (in
 
 @numba.njit(cache=True)
 def paint(  # pragma: no cover - compiled # noqa: PLR0912, PLR0915
-    material, rgb, triangle, at, normal, directions, range_m, wetness
+    material, rgb, triangle, at, normal, directions, range_m, wetness, focal_px
 ):
     """Colour and gloss of what N rays meet.
 
     ``material`` uint8 [N]; ``rgb`` float32 [T,3], the square root of reflectance, of every triangle, and ``triangle``
     int64 [N] of them, -1 for a miss, which is left black; ``at`` float64 [N,3] metres; ``normal`` and the rays'
-    ``directions`` float32 [N,3] and ``range_m`` float32 [N] say what a pixel covers. Reflectance float32 [N,3]; gloss
-    float32 [N]: the share of light mirrored at normal incidence, 0 for what mirrors nothing.
+    ``directions`` float32 [N,3], ``range_m`` float32 [N] and ``focal_px`` say what a pixel covers. Reflectance float32
+    [N,3]; gloss float32 [N]: the share of light mirrored at normal incidence, 0 for what mirrors nothing.
     """
     colour, gloss = np.zeros((len(at), 3), np.float32), np.zeros(len(at), np.float32)
     for n in range(len(at)):
@@ -36,7 +35,7 @@ def paint(  # pragma: no cover - compiled # noqa: PLR0912, PLR0915
         facing = 0.0
         for c in range(3):
             facing += normal[n, c] * directions[n, c]
-        f = range_m[n] / FOCAL_PX / np.sqrt(max(abs(facing), 0.02))  # a pixel's footprint, metres
+        f = range_m[n] / focal_px / np.sqrt(max(abs(facing), 0.02))  # a pixel's footprint, metres
         x, y, z = at[n, 0], at[n, 1], at[n, 2]
         up = normal[n, 2]
         across = np.hypot(normal[n, 0], normal[n, 1]) + 1e-6

@@ -11,6 +11,7 @@ from simulation.camera import light, sky
 from simulation.camera.lamps import LUMINANCE, Lamps
 from simulation.camera.textures import CAR_PAINT, GLASS, LAMP, RETRO, paint
 from simulation.camera.windows import window_light
+from simulation.rig import Optics
 from simulation.scene import Hits, Scene
 
 _RETRO_CD_PER_LUX_M2 = np.float32(12.0)  # of a sign's sheeting in the light of one's own head lamps
@@ -32,28 +33,31 @@ class Openness:
 
 @dataclass(eq=False)
 class Tracer:
-    """One moment's street in its light, seen from about ``eye`` float64 [3] (street frame)."""
+    """One moment's street in its light, seen through ``optics`` from about ``eye`` float64 [3] (street frame)."""
 
     scene: Scene
     day: sky.Daylight
     wetness: float
     eye: np.ndarray
+    optics: Optics
     headlamps: Lamps
     lamps: Lamps
     openness: Openness | None = field(default=None)
 
     def open_where(self, points: np.ndarray, hits: Hits) -> None:
         """Measure the openness of the picture whose pixels' own rays have ``hits`` at ``points``."""
-        grid = light.openness(self.scene, points, hits.normal, hits.triangle >= 0)
-        every = np.arange(0, light.HEIGHT, light.STEP)[:, None] * light.WIDTH + np.arange(0, light.WIDTH, light.STEP)
+        width, height, focal_px, _, _ = self.optics
+        grid = light.openness(self.scene, points, hits.normal, hits.triangle >= 0, width)
+        every = np.arange(0, height, light.STEP)[:, None] * width + np.arange(0, width, light.STEP)
         at, normals = (points[every] - self.eye).astype(np.float32), hits.normal[every]
-        self.openness = Openness(light.smoothed(grid, at, normals), at, normals)
+        self.openness = Openness(light.smoothed(grid, at, normals, focal_px), at, normals)
 
     def picture(self, hits: Hits, directions: np.ndarray, points: np.ndarray, pixels: _Places) -> np.ndarray:
         """Luminance float32 [H·W,3] of the pixels' own rays, as :meth:`radiance`: every pixel's, row by row."""
         self.open_where(points, hits)
         material = self.scene.attribute("material")[hits.triangle]
-        facing = light.sunlit_picture(self.scene, points, hits.normal, material, hits.triangle, self.day)
+        seen = (points, hits.normal, material, hits.triangle)
+        facing = light.sunlit_picture(self.scene, *seen, self.day, self.optics.width)
         return self.radiance(hits, directions, points, 0.0, pixels, facing)
 
     def radiance(
@@ -73,8 +77,8 @@ class Tracer:
         scene, day = self.scene, self.day
         material = scene.attribute("material")[hits.triangle]
         own = scene.in_own_frame(points, hits.triangle, dt_s)
-        rgb, wetness = scene.attribute("rgb"), np.float32(self.wetness)
-        out, gloss = paint(material, rgb, hits.triangle, own, hits.normal, directions, hits.range_m, wetness)
+        rgb, wetness, focal_px = scene.attribute("rgb"), np.float32(self.wetness), self.optics.focal_px
+        out, gloss = paint(material, rgb, hits.triangle, own, hits.normal, directions, hits.range_m, wetness, focal_px)
         glow = self._glow(hits, directions, points, material, out)
         if facing is None and pixels is None:  # a mirror's pictures are dim and small: shade is not worth its rays
             facing = np.einsum("ij,j->i", hits.normal, day.sun)
@@ -116,7 +120,8 @@ class Tracer:
         else:
             sky_seen = self.openness
             places = (sky_seen.grid, sky_seen.points, sky_seen.normals, *pixels)
-            open_share = light.open_at(*places, points, self.eye, hits.normal, hits.range_m)
+            seen = (points, self.eye, hits.normal, hits.range_m)
+            open_share = light.open_at(*places, *seen, self.optics.focal_px)
         lux = light.irradiance(hits.normal, facing, open_share, material, day.sun_lux, day.sky_lux, day.sun[2])
         if day.sky_lux[1] < _LAMPS_MATTER_LUX:
             near = (points - self.eye).astype(np.float32)

@@ -38,15 +38,15 @@ def path(recipe: Recipe, product: str, frame: int) -> PurePosixPath:
 def texts(recipe: Recipe, lidar_poses: list[np.ndarray]) -> dict[PurePosixPath, str]:
     """See :class:`simulation.layouts.Layout`."""
     return {
-        PurePosixPath("calib.txt"): calib_text(),
+        PurePosixPath("calib.txt"): calib_text(recipe.settings.camera.optics),
         PurePosixPath("times.txt"): "".join(f"{recipe.time_s(k):e}\n" for k in range(recipe.frames)),
         PurePosixPath("poses.txt"): poses_text(lidar_poses),
     }
 
 
-def calib_text() -> str:
+def calib_text(optics: rig.Optics) -> str:
     """``calib.txt``: P0..P3, camera 0 to the cameras' pixels, and Tr, LiDAR to camera 0."""
-    rows = {**{f"P{i}": rig.projection(i) for i in range(4)}, "Tr": rig.LIDAR_TO_CAMERA[:3]}
+    rows = {**{f"P{i}": rig.projection(i, optics) for i in range(4)}, "Tr": rig.LIDAR_TO_CAMERA[:3]}
     return "".join(f"{name}: {numbers(m)}\n" for name, m in rows.items())
 
 

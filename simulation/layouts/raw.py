@@ -48,7 +48,7 @@ def texts(recipe: Recipe, lidar_poses: list[np.ndarray]) -> dict[PurePosixPath, 
     """See :class:`simulation.layouts.Layout`."""
     drive, day = root(recipe), PurePosixPath(DATE)
     files = {
-        day / "calib_cam_to_cam.txt": _cameras_text(),
+        day / "calib_cam_to_cam.txt": _cameras_text(recipe.settings.camera.optics),
         day / "calib_velo_to_cam.txt": _MADE + _rigid_text(rig.LIDAR_TO_CAMERA),
         day / "calib_imu_to_velo.txt": _MADE + _rigid_text(rig.IMU_TO_LIDAR),
         drive / "poses.txt": odometry.poses_text(lidar_poses),
@@ -62,15 +62,15 @@ def texts(recipe: Recipe, lidar_poses: list[np.ndarray]) -> dict[PurePosixPath, 
     return files
 
 
-def _cameras_text() -> str:
+def _cameras_text(optics: rig.Optics) -> str:
     """All four cameras, rectified already: no distortion, no rotation, distances along camera 0's x axis."""
-    intrinsics = rig.projection(0)[:, :3]
-    size = (rig.WIDTH, rig.HEIGHT)
+    intrinsics = rig.projection(0, optics)[:, :3]
+    size = (optics.width, optics.height)
     lines = [_MADE, f"corner_dist: {numbers([0.0995])}\n"]
     for camera, x_m in enumerate(rig.CAMERA_X_M):
         entries = {
             "S": size, "K": intrinsics, "D": np.zeros(5), "R": np.eye(3), "T": (-x_m, 0.0, 0.0),
-            "S_rect": size, "R_rect": np.eye(3), "P_rect": rig.projection(camera),
+            "S_rect": size, "R_rect": np.eye(3), "P_rect": rig.projection(camera, optics),
         }  # fmt: skip
         lines += [f"{name}_{camera:02d}: {numbers(values)}\n" for name, values in entries.items()]
     return "".join(lines)

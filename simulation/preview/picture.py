@@ -19,7 +19,7 @@ _CAMERA_W, _CAMERA_H = 1066, 322
 _UPPER = 2 * _CAMERA_H + _GAP
 _STRIP_COLUMNS = 1024
 _ACTIONS_SHOWN = 8  # in four columns
-_NAMED_PX = 24  # a lower box has no room for its name: its 3-D box alone is drawn
+_NAMED_PX = 20  # a box drawn lower than this has no room for its name: its 3-D box alone is drawn
 _NEAR_M = 0.2  # a box's edge is drawn from here on
 
 
@@ -60,6 +60,7 @@ def _header(canvas: np.ndarray, frame: FrameFiles) -> None:
 
 def _camera_with_boxes(frame: FrameFiles, kinds: dict[str, tuple[int, int, int]]) -> np.ndarray:
     """2-D boxes of the tracking labels, and the 3-D boxes of the same objects."""
+    scale = _CAMERA_W / frame.image.shape[1]
     things = {thing["track_id"]: thing for thing in frame.objects}
     boxes = tuple(
         Box(
@@ -69,10 +70,9 @@ def _camera_with_boxes(frame: FrameFiles, kinds: dict[str, tuple[int, int, int]]
             tracked.location_m[2],
         )
         for tracked in frame.tracked
-        if tracked.box_px[3] - tracked.box_px[1] >= _NAMED_PX
+        if (tracked.box_px[3] - tracked.box_px[1]) * scale >= _NAMED_PX
     )
     view = camera_view(frame.image, _CAMERA_W, _CAMERA_H, boxes=boxes)
-    scale = _CAMERA_W / frame.image.shape[1]
     for tracked in frame.tracked:
         thing = things[tracked.track_id]
         _wireframe(view, frame.lidar_to_image, corners(thing["box"]), kinds[thing["kind"]], scale)

@@ -14,10 +14,12 @@ from itertools import pairwise
 from typing import Any
 
 from simulation.actors import Action
-from simulation.rig import HEIGHT, WIDTH
+from simulation.rig import KITTI_OPTICS, Optics
 from simulation.truth.objects import Sighting
 
-LEAST_PIXELS = 150  # of an actor that counts as seen: about what a half hidden pedestrian covers 25 m away
+# Of an actor that counts as seen, in KITTI's picture: about what a half hidden pedestrian covers 25 m away. In smaller
+# pictures as much of the view.
+LEAST_PIXELS = 150
 LONGEST_GAP_S = 1.0  # hidden for longer, an action is annotated in pieces
 SHORTEST_S = 0.3  # a shorter piece shows nothing
 _ROOT = "Root"
@@ -31,6 +33,7 @@ def database(
     name: str,
     frames: int,
     period_s: float = 0.1,
+    optics: Optics = KITTI_OPTICS,
     subset: str = "simulation",
 ) -> dict[str, Any]:
     """What ``actions.json`` holds, for one drive of ``frames`` frames called ``name``.
@@ -39,9 +42,10 @@ def database(
     camera; frame k stands for the time from k to k + 1 periods.
     """
     duration_s = frames * period_s
+    least_pixels = LEAST_PIXELS * (optics.focal_px / KITTI_OPTICS.focal_px) ** 2
     seen = defaultdict(list)
     for sighting in sightings:
-        if sighting.pixels >= LEAST_PIXELS:
+        if sighting.pixels >= least_pixels:
             seen[sighting.track_id].append(sighting.frame)
     annotations, everything = [], []
     for action in sorted(actions, key=lambda a: (a.start_s, a.track_id, a.label)):
@@ -64,7 +68,7 @@ def database(
             name: {
                 "duration": _rounded(duration_s),
                 "subset": subset,
-                "resolution": f"{WIDTH}x{HEIGHT}",
+                "resolution": f"{optics.width}x{optics.height}",
                 "fps": _rounded(1.0 / period_s),
                 "url": "",
                 "annotations": annotations,

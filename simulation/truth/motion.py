@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulation.actors import Moment
-from simulation.rig import HEIGHT, WIDTH
+from simulation.rig import KITTI_OPTICS, Optics
 from simulation.scene import Hits, Placed
 from simulation.truth.sensors import camera_pose, image_directions, lidar_poses, moved, project
 
@@ -59,42 +59,44 @@ class Followed:
     moment: Moment
     following: Moment
     camera: int
+    optics: Optics
     pixel: np.ndarray
     now: np.ndarray
     then: np.ndarray
 
 
-def follow(moment: Moment, hits: Hits, following: Moment, camera: int = 2) -> Followed:
+def follow(moment: Moment, hits: Hits, following: Moment, camera: int = 2, optics: Optics = KITTI_OPTICS) -> Followed:
     """Follow what the picture with ``hits``, taken by ``camera`` at ``moment``, shows to the ``following`` moment."""
     pixel = np.flatnonzero(hits.triangle >= 0)
-    rays = image_directions()[pixel]
+    rays = image_directions(optics)[pixel]
     rays *= (hits.range_m[pixel] / np.linalg.norm(rays, axis=1))[:, None]
     now = moved(camera_pose(moment, camera), rays)
     then, there = _next_places(moment, hits.triangle[pixel], now, following, np.zeros(len(pixel)))
-    return Followed(moment, following, camera, pixel[there], now[there], then[there])
+    return Followed(moment, following, camera, optics, pixel[there], now[there], then[there])
 
 
 def optical_flow(seen: Followed) -> Flow:
     """Flow of the picture to the next one."""
-    pose = camera_pose(seen.following, seen.camera)
-    places, depth = project(moved(np.linalg.inv(pose), seen.then))
+    pose, (width, height) = camera_pose(seen.following, seen.camera), seen.optics[:2]
+    places, depth = project(moved(np.linalg.inv(pose), seen.then), seen.optics)
     ahead = depth > _NEAR_M
     pixel, then, places = seen.pixel[ahead], seen.then[ahead], places[ahead]
 
-    uv, valid, occluded = np.zeros((HEIGHT * WIDTH, 2), np.float32), *np.zeros((2, HEIGHT * WIDTH), bool)
-    uv[pixel] = places - np.stack([pixel % WIDTH, pixel // WIDTH], 1)
+    uv, valid, occluded = np.zeros((height * width, 2), np.float32), *np.zeros((2, height * width), bool)
+    uv[pixel] = places - np.stack([pixel % width, pixel // width], 1)
     valid[pixel] = True
-    outside = (places < -0.5).any(1) | (places[:, 0] >= WIDTH - 0.5) | (places[:, 1] >= HEIGHT - 0.5)
+    outside = (places < -0.5).any(1) | (places[:, 0] >= width - 0.5) | (places[:, 1] >= height - 0.5)
     occluded[pixel] = outside | _hidden(seen.following, pose[:3, 3], then)
-    shape = (HEIGHT, WIDTH)
+    shape = (height, width)
     return Flow(uv.reshape(*shape, 2), valid.reshape(shape), occluded.reshape(shape))
 
 
 def pixel_scene_flow(seen: Followed) -> SceneFlow:
     """Scene flow of each pixel's surface, [H,W,...], in the camera's axes: x right, y down, z forward."""
     now, later = (np.linalg.inv(camera_pose(m, seen.camera))[None] for m in (seen.moment, seen.following))
-    flow = _scene_flow(seen.pixel, HEIGHT * WIDTH, seen.now, seen.then, now, later)
-    return SceneFlow(*(field.reshape(HEIGHT, WIDTH, *field.shape[1:]) for field in vars(flow).values()))
+    width, height = seen.optics[:2]
+    flow = _scene_flow(seen.pixel, height * width, seen.now, seen.then, now, later)
+    return SceneFlow(*(field.reshape(height, width, *field.shape[1:]) for field in vars(flow).values()))
 
 
 def point_scene_flow(

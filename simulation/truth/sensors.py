@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from simulation.actors import Moment
-from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, HEIGHT, LIDAR_TO_CAMERA, WIDTH
+from simulation.rig import CAMERA_X_M, LIDAR_TO_CAMERA, Optics
 
 CAMERA_TO_LIDAR = np.linalg.inv(LIDAR_TO_CAMERA)
 # LiDAR to camera 0 with the axes named as the LiDAR's: x forward, y left, z up.
@@ -27,26 +27,27 @@ def camera_pose(moment: Moment, camera: int) -> np.ndarray:
     return moment.lidar_pose() @ CAMERA_TO_LIDAR @ aside
 
 
-def project(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def project(points: np.ndarray, optics: Optics) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (u, v) float64 [N,2] and depths [N] (m) of ``points`` [N,3] in the camera's own axes.
 
     A point at depth 0 or behind the camera has no pixel: what is returned for it means nothing.
     """
     depth = points[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return points[:, :2] / depth[:, None] * FOCAL_PX + (CENTRE_U, CENTRE_V), depth
+        return points[:, :2] / depth[:, None] * optics.focal_px + (optics.centre_u, optics.centre_v), depth
 
 
-def pixel_directions(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def pixel_directions(u: np.ndarray, v: np.ndarray, optics: Optics) -> np.ndarray:
     """Directions float64 [N,3] through pixels (u, v) [N], in the camera's own axes, at depth 1 (not unit vectors)."""
-    return np.stack([(u - CENTRE_U) / FOCAL_PX, (v - CENTRE_V) / FOCAL_PX, np.ones(len(u))], 1)
+    x, y = (u - optics.centre_u) / optics.focal_px, (v - optics.centre_v) / optics.focal_px
+    return np.stack([x, y, np.ones(len(u))], 1)
 
 
 @lru_cache(maxsize=1)
-def image_directions() -> np.ndarray:
-    """:func:`pixel_directions` of every pixel, row by row: float64 [375·1242,3], not to be written to."""
-    v, u = np.mgrid[:HEIGHT, :WIDTH]
-    directions = pixel_directions(u.ravel(), v.ravel())
+def image_directions(optics: Optics) -> np.ndarray:
+    """:func:`pixel_directions` of every pixel, row by row: float64 [H·W,3], not to be written to."""
+    v, u = np.mgrid[: optics.height, : optics.width]
+    directions = pixel_directions(u.ravel(), v.ravel(), optics)
     directions.flags.writeable = False
     return directions
 

@@ -1,10 +1,13 @@
 """Actions as an ActivityNet database."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.actors import Action
+from simulation.rig import scaled_optics
 from simulation.truth.activity import LEAST_PIXELS, SHORTEST_S, database
 from simulation.truth.objects import Sighting
 
@@ -31,6 +34,16 @@ def test_segments_are_what_can_be_seen_of_an_action() -> None:
 def test_too_small_is_not_seen_and_another_actor_does_not_count() -> None:
     crossing = Action("pedestrian crosses", 5, 2.0, 5.0)
     assert annotations([crossing], sightings(5, range(100), LEAST_PIXELS - 1) + sightings(6, range(100))) == []
+
+
+def test_in_smaller_pictures_fewer_pixels_are_enough() -> None:
+    """A quarter of them at half the width and height."""
+    crossing, half = [Action("pedestrian crosses", 5, 2.0, 5.0)], scaled_optics(0.5)
+    for pixels, count in ((math.ceil(LEAST_PIXELS / 4), 1), (math.ceil(LEAST_PIXELS / 4) - 1, 0)):
+        seen = sightings(5, range(100), pixels)
+        whole = database(crossing, seen, LABELS, name="d", frames=100, optics=half)["database"]["d"]
+        assert len(whole["annotations"]) == count
+    assert whole["resolution"] == "621x188"
 
 
 def test_a_long_gap_parts_an_annotation_and_a_short_one_does_not() -> None:

@@ -23,6 +23,7 @@ from tests.support.small_street import LEVEL_HEIGHT_M, LEVEL_LIDAR
 GREY = Look(40, Material.METAL, (0.4, 0.4, 0.4))
 BLACK = GREY._replace(rgb=(0.0, 0.0, 0.0))
 GROUND = box((400, 400, 1), (0, 0, -0.5), GREY)
+WIDTH, HEIGHT, FOCAL_PX, _, _ = rig.KITTI_OPTICS
 SHARP = CameraSettings(noise=0.0, blur=False, exposure_s=0.0005)
 
 
@@ -70,7 +71,7 @@ def test_hits_are_those_of_the_pixel_centres(moment: Moment, camera: int) -> Non
     points = mounted + ahead[::997].astype(float) * 10.0
     pixels, _ = rig.project(points, camera)
     index = np.arange(0, len(ahead), 997)
-    np.testing.assert_allclose(pixels, np.stack([index % rig.WIDTH, index // rig.WIDTH], 1), atol=1e-2)
+    np.testing.assert_allclose(pixels, np.stack([index % WIDTH, index // WIDTH], 1), atol=1e-2)
 
 
 def test_the_same_seed_takes_the_same_picture_and_noise_is_the_seed_s_own(moment: Moment) -> None:
@@ -106,9 +107,9 @@ def test_openness_before_a_wall_is_what_it_leaves_of_the_hemisphere() -> None:
     eye = np.add(mounted, (0.0, 0.0, LEVEL_HEIGHT_M))
     hits = scene.cast(eye, ahead)
     points = eye + hits.range_m[:, None] * ahead
-    grid = light.openness(scene, points, hits.normal, hits.triangle >= 0)
-    ground = (np.abs(points[:, 2]) < 0.01).reshape(rig.HEIGHT, rig.WIDTH)[:: light.STEP, :: light.STEP]
-    x = points[:, 0].reshape(rig.HEIGHT, rig.WIDTH)[:: light.STEP, :: light.STEP]
+    grid = light.openness(scene, points, hits.normal, hits.triangle >= 0, WIDTH)
+    ground = (np.abs(points[:, 2]) < 0.01).reshape(HEIGHT, WIDTH)[:: light.STEP, :: light.STEP]
+    x = points[:, 0].reshape(HEIGHT, WIDTH)[:: light.STEP, :: light.STEP]
     near = ground & (x > 12.0) & (x < 15.0)
     k = (15.0 - x[near]) / light.REACH_M
     expected = 1.0 - (np.arccos(k) - k * np.sqrt(1.0 - k * k)) / np.pi
@@ -123,7 +124,7 @@ def test_a_black_wall_at_the_visibility_distance_has_five_percent_contrast(visib
     scene, foggy = Scene(Solid(box((1, 40, 40), (visibility_m + 0.5, 0, 0), BLACK))), weather(visibility_m=visibility_m)
     eye, pose = np.zeros(3), np.eye(4)
     day = sky.daylight(foggy)
-    tracer = Tracer(scene, day, 0.0, eye, lamps.headlamps(pose, eye), lamps.scene_lamps(scene, eye))
+    tracer = Tracer(scene, day, 0.0, eye, rig.KITTI_OPTICS, lamps.headlamps(pose, eye), lamps.scene_lamps(scene, eye))
     direction = np.array([[1.0, 0.0, 0.0]], np.float32)
     hits = scene.cast(eye, direction)
     seen = tracer.radiance(hits, direction, hits.range_m[:, None] * direction.astype(float))
@@ -195,7 +196,7 @@ def test_a_body_that_crosses_the_view_smears_by_its_way(speed_mps: float) -> Non
         across = linear(taken(wall, dim, settings, placed=crossing))[row - 3 : row + 4].mean(0)
         level = across / np.percentile(across, 97)
         ramps[name] = ((level > 0.1) & (level < 0.9)).sum() / 2
-    expected = rig.FOCAL_PX * abs(speed_mps) * time_s / 15.0
+    expected = FOCAL_PX * abs(speed_mps) * time_s / 15.0
     assert ramps["blurred"] == pytest.approx(0.8 * expected, rel=0.2)
     assert ramps["frozen"] <= 2
     assert ramps["no time"] <= 2
@@ -217,7 +218,7 @@ def test_motion_is_that_of_projected_points(moment: Moment) -> None:
 
     hits = scene.cast(np.array([0, 0, 1.6]), np.array([[1.0, 0, 0]]))
     hits = type(hits)(np.ones(50, np.float32), triangle, np.zeros((50, 3), np.float32))
-    found = blur.motion_px(scene, hits, points, ego, time_s)
+    found = blur.motion_px(scene, hits, points, ego, time_s, FOCAL_PX)
     for n in range(50):
         ends = []
         for dt in (-time_s / 2, time_s / 2):
@@ -225,13 +226,13 @@ def test_motion_is_that_of_projected_points(moment: Moment) -> None:
             if n % 2:
                 at = body.pose_at(dt) @ np.linalg.inv(body.pose_at(0.0)) @ at
             x, y, z = (np.linalg.inv(ego(dt)) @ at)[:3]
-            ends.append(rig.FOCAL_PX * np.array([x, y]) / z)
+            ends.append(FOCAL_PX * np.array([x, y]) / z)
         np.testing.assert_allclose(found[n], ends[1] - ends[0], atol=0.03)
 
 
 def test_the_right_picture_is_the_left_one_shifted_by_the_disparity() -> None:
     """A textured wall square to the view, so far that the disparity is 20 px."""
-    depth = rig.FOCAL_PX * 0.54 / 20.0
+    depth = FOCAL_PX * 0.54 / 20.0
     front = depth + 0.27
     corners = np.array([[[front, 30, -20], [front, -30, -20], [front, -30, 20], [front, 30, 20]]], float)
     wall = plates(corners, Look(50, Material.BRICK, (0.6, 0.3, 0.2)))
@@ -255,9 +256,7 @@ def test_a_texture_fades_into_its_mean(material: Material) -> None:
     normal = np.tile(np.array([0.0, across, up], np.float32), (n, 1))
     rgb, what, one = np.full((1, 3), 0.55, np.float32), np.full(n, material, np.uint8), np.zeros(n, np.int64)
     near, far = (
-        textures.paint(what, rgb, one, at, normal, -normal, np.full(n, f * rig.FOCAL_PX, np.float32), np.float32(0.0))[
-            0
-        ]
+        textures.paint(what, rgb, one, at, normal, -normal, np.full(n, f, np.float32), np.float32(0.0), 1.0)[0]
         for f in (0.001, 3.0)
     )
     np.testing.assert_allclose(near.mean(0), far.mean(0), rtol=0.12)

@@ -60,7 +60,7 @@ def test_our_readers_find_the_same_in_both(sequence: Path, raw: Path) -> None:
         assert np.diff(ours.stamps_ns).tolist() == np.diff(theirs.stamps_ns).tolist() == [100_000_000]
         if ours.calibration is not None:
             np.testing.assert_allclose(ours.calibration.lidar_to_image, theirs.calibration.lidar_to_image, atol=1e-9)
-            assert theirs.calibration.image_size == (rig.WIDTH, rig.HEIGHT)
+            assert theirs.calibration.image_size == rig.KITTI_OPTICS[:2]
     for k in range(FRAMES):
         theirs = drive_folder / "labels" / f"{k:010d}.label"
         assert theirs.read_bytes() == (sequence / "labels" / f"{k:06d}.label").read_bytes()
@@ -127,7 +127,7 @@ def test_pykitti_reads_the_sequence(sequence: Path, lidar_poses: list[np.ndarray
     assert len(data) == FRAMES
     assert data.timestamps == [timedelta(0), timedelta(seconds=0.1)]
     assert data.get_velo(1).shape == ((sequence / "velodyne/000001.bin").stat().st_size // 16, 4)
-    assert data.get_cam2(0).size == (rig.WIDTH, rig.HEIGHT)
+    assert data.get_cam2(0).size == rig.KITTI_OPTICS[:2]
     tr = data.calib.T_cam0_velo
     for k in range(FRAMES):
         moved = np.linalg.inv(lidar_poses[0]) @ lidar_poses[k]
@@ -142,7 +142,7 @@ def test_pykitti_reads_the_raw_drive(raw: Path, lidar_poses: list[np.ndarray]) -
     assert data.timestamps[1] - data.timestamps[0] == timedelta(seconds=0.1)
     assert data.get_velo(0).shape[1] == 4
     left, right = data.get_rgb(1)
-    assert left.size == right.size == (rig.WIDTH, rig.HEIGHT)
+    assert left.size == right.size == rig.KITTI_OPTICS[:2]
     assert data.calib.b_rgb == pytest.approx(0.54)
     np.testing.assert_allclose(data.calib.T_velo_imu, rig.IMU_TO_LIDAR, atol=1e-9)
     np.testing.assert_allclose(data.calib.P_rect_20, rig.projection(2), atol=1e-9)

@@ -14,6 +14,7 @@ from simulation.shapes.mesh import Look, box
 from simulation.truth import motion, visibility
 from tests.support.small_street import actor, car_box, corners_of, in_camera, look, moment, pose, weights_of_pixels
 
+WIDTH, HEIGHT, FOCAL_PX, CENTRE_U, CENTRE_V = rig.KITTI_OPTICS
 WALKER, CAR, GONE = 40001, 40002, 40003
 
 
@@ -90,7 +91,7 @@ def test_flow_carries_each_pixel_with_the_corners_of_its_triangle(pair: tuple[Mo
     rng = np.random.default_rng(0)
     flat = [rng.choice(np.flatnonzero(instances.ravel() == i), 300) for i in (WALKER, CAR, GONE, 0)]
     flat.append(np.flatnonzero((now.scene.which(hits.triangle) == 3) & (hits.triangle >= 0))[::5])  # the post
-    v, u = np.divmod(np.unique(np.concatenate(flat)), rig.WIDTH)
+    v, u = np.divmod(np.unique(np.concatenate(flat)), WIDTH)
     here, there = followed(now, then, u, v)
     seen = motion.follow(now, hits, then)
     flow, space = motion.optical_flow(seen), motion.pixel_scene_flow(seen)
@@ -101,7 +102,7 @@ def test_flow_carries_each_pixel_with_the_corners_of_its_triangle(pair: tuple[Mo
     assert not flow.valid[instances == GONE].any()
     v, u, here, there = v[is_followed], u[is_followed], here[is_followed], there[is_followed]
     np.testing.assert_allclose(space.total_m[v, u], there - here, atol=2e-3)
-    pixels = there[:, :2] / there[:, 2:] * rig.FOCAL_PX + (rig.CENTRE_U, rig.CENTRE_V)
+    pixels = there[:, :2] / there[:, 2:] * FOCAL_PX + (CENTRE_U, CENTRE_V)
     np.testing.assert_allclose(flow.uv[v, u], pixels - np.stack([u, v], 1), atol=0.05)
     still = instances[v, u] == 0
     assert still.sum() > 50
@@ -109,7 +110,7 @@ def test_flow_carries_each_pixel_with_the_corners_of_its_triangle(pair: tuple[Mo
 
     first, _ = nearest_triangle(all_corners(then), pixels[:, 0], pixels[:, 1])
     hidden = first < there[:, 2] * 0.99 - 0.05
-    outside = (pixels < 0).any(1) | (pixels > (rig.WIDTH - 1, rig.HEIGHT - 1)).any(1)
+    outside = (pixels < 0).any(1) | (pixels > (WIDTH - 1, HEIGHT - 1)).any(1)
     assert (flow.occluded[v, u] == (hidden | outside)).mean() > 0.99
     assert hidden.sum() > 5
     assert outside.sum() > 5

@@ -25,7 +25,7 @@ from tests.support.small_street import (
     pose,
 )
 
-W, H = rig.WIDTH, rig.HEIGHT
+W, H = rig.KITTI_OPTICS[:2]
 V, U = (grid.ravel() for grid in np.mgrid[:H, :W])
 WIDE_V, WIDE_U = (grid.ravel() for grid in np.mgrid[-H : 2 * H : 5, -W : 2 * W : 5])  # for shares, not for counts
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulation.actors import Actor, Kind, Moment
-from simulation.rig import CAMERA_X_M, CENTRE_U, CENTRE_V, FOCAL_PX, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, pixel_rays
+from simulation.rig import CAMERA_X_M, KITTI_OPTICS, LIDAR_TO_CAMERA, LIDAR_TO_VEHICLE, pixel_rays
 from simulation.scene import Body, Hits, Placed, Scene, Solid
 from simulation.shapes.materials import Material
 from simulation.shapes.mesh import Look, box, plates
@@ -76,7 +76,8 @@ def weights_of_pixels(corners: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.n
     A ray meets the triangle where all three are at least 0: then it is a mean of the corners, and 1 / sum its depth.
     No triangle needs clipping for that, wherever its corners are.
     """
-    rays = np.stack([(u - CENTRE_U) / FOCAL_PX, (v - CENTRE_V) / FOCAL_PX, np.ones_like(u, float)])
+    _, _, focal_px, centre_u, centre_v = KITTI_OPTICS
+    rays = np.stack([(u - centre_u) / focal_px, (v - centre_v) / focal_px, np.ones_like(u, float)])
     return np.linalg.solve(corners.T, rays).T
 
 
