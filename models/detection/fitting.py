@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
-import cv2
 import numpy as np
 
 Fit = Literal["letterbox", "letterbox-corner", "stretch"]
@@ -51,6 +50,8 @@ def fit(image: np.ndarray, height: int, width: int, mode: Fit, pad_value: int) -
     Returns:
         The input, and where the picture lies in it.
     """
+    import cv2
+
     if mode not in get_args(Fit):
         raise ValueError(f"fit {mode!r} is not one of {', '.join(get_args(Fit))}")
     image_height, image_width = image.shape[:2]
