@@ -39,7 +39,7 @@ class Assignment(NamedTuple):
 
     Attributes:
         classification: [A] int64, the index of the object whose class it is to name, ``NEGATIVE`` or ``IGNORED``.
-        localisation: [A] int64, the index of the object whose box it is to find, or ``NEGATIVE``.
+        localisation: [A] int64, the index of the object whose box it is to find; below 0: none.
     """
 
     classification: Tensor
