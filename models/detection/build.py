@@ -9,12 +9,21 @@ from typing import Any
 from torch import nn
 
 from errors import UserError
+from models.detection.fcos import FCOS
+from models.detection.fssd import FSSD
 from models.detection.retinanet import RetinaNet
+from models.detection.rfbnet import RFBNet
 
 DETECTORS: Mapping[str, Callable[..., nn.Module]] = {
     "retinanet-r18": partial(RetinaNet, backbone="resnet18"),
     "retinanet-r50": partial(RetinaNet, backbone="resnet50"),
     "retinanet-vgg16": partial(RetinaNet, backbone="vgg16"),
+    "fssd-r18": partial(FSSD, backbone="resnet18"),
+    "fssd-vgg16": partial(FSSD, backbone="vgg16"),
+    "rfbnet-vgg16": RFBNet,
+    "fcos-r18": partial(FCOS, backbone="resnet18"),
+    "fcos-r50": partial(FCOS, backbone="resnet50"),
+    "fcos-vgg16": partial(FCOS, backbone="vgg16"),
 }
 """Each takes the number of classes, and its network's further arguments by name."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from errors import UserError
 from models.checkpoint_file import read_checkpoint, write_checkpoint
 from models.detection.build import make_detector
 
@@ -67,6 +68,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _check(checkpoint: Checkpoint) -> None:
-    network = checkpoint.restore()
+    try:
+        network = checkpoint.restore()
+    except UserError as error:  # of a name or argument: the reader adds whose they are
+        raise ValueError(str(error)) from error
     if len(checkpoint.class_names) != network.arguments["classes"]:
         raise ValueError("its class names are not those of its network")

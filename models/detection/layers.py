@@ -11,22 +11,34 @@ NORMS = ("none", "batch", "group")
 
 
 def convolution(
-    inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, norm: str = "batch", relu: bool = True
+    inputs: int,
+    outputs: int,
+    kernel: int | tuple[int, int] = 3,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    norm: str = "batch",
+    relu: bool = True,
 ) -> nn.Sequential:
     """Convolution, normalisation, ReLU: [N, inputs, H, W] → [N, outputs, ⌈H/stride⌉, ⌈W/stride⌉].
 
     Args:
         inputs: channels.
         outputs: channels; of ``group`` a multiple of :data:`GROUP_CHANNELS`.
-        kernel: side, odd.
+        kernel: side, or height and width; odd.
         stride: in cells of the input.
+        dilation: cells from one of the kernel's weights to the next.
         norm: one of :data:`NORMS`; the convolution has a bias only with ``none``.
         relu: whether it ends in one.
 
     Raises:
         ValueError: no such normalisation, or channels that make no whole groups.
     """
-    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=norm == "none")]
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    padding = dilation * (height // 2), dilation * (width // 2)
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, (height, width), stride, padding, dilation, bias=norm == "none")
+    ]
     if norm == "batch":
         layers.append(nn.BatchNorm2d(outputs))
     elif norm == "group":

@@ -21,10 +21,15 @@ class OneStage(nn.Module):
         head: levels to predictions; the first are the class logits [N, A, C], the second the regression [N, A, 4].
         anchors: shapes in every cell.
         levels: how many the neck gives: the first of :data:`models.detection.priors.STRIDES`.
+
+    Raises:
+        ValueError: not 3 to 5 levels.
     """
 
     def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module, anchors: Anchors, levels: int) -> None:
         super().__init__()
+        if not 3 <= levels <= len(STRIDES):
+            raise ValueError(f"levels is {levels}, not 3 to {len(STRIDES)}")
         self.backbone, self.neck, self.head = backbone, neck, head
         self.anchors, self.strides = anchors, STRIDES[:levels]
         self._priors: dict[tuple[int, int, torch.device], Priors] = {}

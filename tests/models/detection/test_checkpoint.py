@@ -39,7 +39,7 @@ def test_what_was_saved_is_restored(tmp_path, checkpoint):
     ("change", "message"),
     [
         ({"class_names": ("car",)}, "its class names are not those of its network"),
-        ({"name": "retinanet-r19"}, "no detector 'retinanet-r19'; there are retinanet-r18, "),
+        ({"name": "retinanet-r19"}, "d.pt: damaged: no detector 'retinanet-r19'; there are retinanet-r18, "),
         ({"network": {}}, "Missing key"),
     ],
 )
