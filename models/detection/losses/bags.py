@@ -1,5 +1,7 @@
-"""The loss of learning to match (Zhang et al., *Learning to Match Anchors for Visual Object Detection*, TPAMI 2021): each
-object has a bag of priors, and which of them is its own is learned."""
+"""The loss of learning to match (Zhang et al., *Learning to Match Anchors for Visual Object Detection*, TPAMI 2021).
+
+Each object has a bag of priors; which of them is its own is learned.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,7 @@ class BagLoss(ABC):
 
     @abstractmethod
     def localisation_loss(self, priors: Priors, regression: Tensor, boxes: Tensor, bags: Bags) -> Tensor:
-        """[K, B] ≥ 0 of the members of the bags, of one image's regression [A, 4] and the boxes [A, 4] it stands for."""
+        """[K, B] ≥ 0 of the bags' members. Of one image: its regression [A, 4], and the boxes [A, 4] it stands for."""
 
     def __call__(
         self, network: OneStage, outputs: Sequence[Tensor], objects: Sequence[Objects], height: int, width: int
@@ -83,10 +85,8 @@ class BagLoss(ABC):
         with torch.no_grad():
             bags = [self.bags(priors, image_objects) for image_objects in objects]
 
-        positive = (
-            logits.new_zeros(()) + 0 * regression.sum()
-        )  # also without objects a gradient, of 0, for every weight
-        negative, background = logits.new_zeros(()), logits.new_zeros(())
+        positive = 0 * regression.sum()  # a gradient, of 0, for every weight: also where no image has an object
+        negative, background = 0 * positive, 0 * positive
         for i, image_bags in enumerate(bags):
             terms = self._of_image(priors, logits[i], regression[i], boxes[i], image_bags, objects[i])
             positive, negative, background = positive + terms[0], negative + terms[1], background + terms[2]

@@ -52,9 +52,9 @@ class LTMAFLoss(BagLoss):
 
 
 def normalised_distance(priors: Priors, boxes: Tensor) -> Tensor:
-    """[K, A]: ``max(|Δx| / (w·2^l), |Δy| / (h·2^l))`` from the centre of each box [K, 4] to each point, infinite outside.
+    """[K, A]: ``max(|Δx| / (w·2^l), |Δy| / (h·2^l))`` from the centre of each box [K, 4] to each point.
 
-    2^l is the point's stride: each level has the same number of points within a distance.
+    Infinite for points outside the box. 2^l is the point's stride: each level has as many points within a distance.
     """
     inside = side_distances(priors.points, boxes[:, None]).amin(dim=2) > 0
     centres = 0.5 * (boxes[:, None, :2] + boxes[:, None, 2:])

@@ -5,8 +5,8 @@ With the odds o_j = φ_j / (1 − φ_j) of B members the matching functions are
     M₊ = Σ φ/(1−φ) / Σ 1/(1−φ)   = Σo / (B + Σo)      Eq. 10
     M₋ = Σ φ/(1−φ) / Σ φ/(1−φ)²  = Σo / (Σo + Σo²)    Eq. 25
 
-so ``−log M`` is a softplus of sums of logarithms: nothing overflows where a φ is 1, and nothing is divided by 0 where all
-are 0. (Eq. 11 is printed without the φ in the denominator that its derivation, Eqs. 23 and 25, has.)
+so ``−log M`` is a softplus of a difference of logarithms: nothing overflows where a φ is 1, and nothing is divided by 0
+where all are 0. (Eq. 11 is printed without the φ in the denominator that its derivation, Eqs. 23 and 25, has.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Classify to Localize (Zhang et al., ACCV 2020, Sec. 3.2): how sure a prior is of the class decides what it locates."""
+"""Classify to Localize (Zhang et al., ACCV 2020, Sec. 3.2): how sure a prior is of a class decides what it locates."""
 
 from __future__ import annotations
 
