@@ -43,7 +43,9 @@ class TrainedRegions(NamedTuple):
 
 
 def level_of(boxes: Tensor, canonical_size: float = CANONICAL_SIZE) -> Tensor:
-    """Which of :data:`STRIDES` a region is looked at on: ⌊2 + log₂(√area / canonical size)⌋, where there is such a level.
+    """Which of :data:`STRIDES` a region is looked at on: ⌊2 + log₂(√area / canonical size)⌋, or the nearest there is.
+
+    The intertwiner's Eq. 4 has lost the root and the logarithm's base.
 
     Args:
         boxes: [..., 4] px.
@@ -98,8 +100,8 @@ def sample_regions(
         positive_share: of them at most.
     """
     parts = []
-    for image, (boxes, valid, image_objects) in enumerate(zip(*proposals, objects, strict=True)):
-        boxes = torch.cat([boxes[valid], image_objects.boxes])
+    for image, (proposed, valid, image_objects) in enumerate(zip(*proposals, objects, strict=True)):
+        boxes = torch.cat([proposed[valid], image_objects.boxes])
         assigned = assign(boxes, image_objects, positive_iou=0.5, negative_iou=0.5)
         positives, negatives = sample(assigned, per_image, positive_share)
         owners = assigned[positives]
