@@ -32,7 +32,7 @@ VERBS = (play, top, simulate, train, features, propose, detect, graph, validate,
 GROUPS = {
     "evaluate": (evaluate.segmentation, evaluate.detection, evaluate.proposals, evaluate.actions),
     "export": (export.model, export.list_, export.verify, export.inspect, export.cache),
-    "import": (import_.squeezesegv3,),
+    "import": (import_.detector, import_.squeezesegv3),
     "profile": (profile.model, profile.pipeline, profile.capacity, profile.transport),
 }
 """Verbs with verbs of their own: ``run.py evaluate segmentation``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,3 +70,13 @@ def describe(folder: str | Path, manifest: Manifest) -> DetectorModel:
     if picture.dtype not in ("float32", "uint8") or (picture.dtype == "uint8" and normalisation is not None):
         raise wrong(f"takes {picture}, not float32, or uint8 without a normalisation")
     return DetectorModel(profile, labels, normalisation, picture, manifest.outputs)
+
+
+def class_colors(count: int) -> tuple[tuple[int, int, int], ...]:
+    """RGB colours for :class:`~inference.manifest.Labels`, told apart whatever their number: hues a golden section
+    apart."""
+    hues = [(0.61803399 * i) % 1 for i in range(count)]
+    return tuple(
+        (round(255 * r), round(255 * g), round(255 * b))
+        for r, g, b in (colorsys.hsv_to_rgb(hue, 0.75, 1.0) for hue in hues)
+    )

@@ -1,4 +1,4 @@
-"""Import other people's weights as checkpoints of this project."""
+"""``import squeezesegv3``: the authors' release as a checkpoint of this project."""
 
 from __future__ import annotations
 
