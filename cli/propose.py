@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from errors import UserError, require_known
+from errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from inference.session import Session
     from models.bcgnn.offline import Score
 
-WINDOWS = ("rescaled", "sliding")
 _MOST = 100  # of a rescaled video, as ActivityNet takes
 _LEAST_SCORE = 1e-3  # of a video of many windows
 
@@ -24,7 +23,6 @@ _LEAST_SCORE = 1e-3  # of a video of many windows
 def propose(
     features: Annotated[Path, typer.Argument(help="Folder with NAME.npy or NAME.csv per video.")],
     model: Annotated[Path, typer.Option(help="Folder of an exported bcgnn model.")],
-    windows: Annotated[str, typer.Option(help="rescaled or sliding: as the model was trained.")],
     out: Annotated[Path, typer.Option(help="ActivityNet's result JSON, to be written.")],
     annotations: Annotated[
         Path | None, typer.Option(help="Which videos, and how long they are. Default: all features, as they say.")
@@ -32,16 +30,19 @@ def propose(
     subset: Annotated[str | None, typer.Option(help="Of the annotations, such as validation.")] = None,
     step_s: Annotated[
         float | None,
-        typer.Option(min=1e-6, help="Sliding: seconds from one snippet to the next. Default: as they say."),
+        typer.Option(min=1e-6, help="Sliding windows: seconds from one snippet to the next. Default: as they say."),
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(help="Sliding: snippets between windows. Default: half a window.")
+        int | None, typer.Option(help="Sliding windows: snippets between windows. Default: half a window.")
     ] = None,
     sigma: Annotated[float, typer.Option(min=1e-6, help="Of Soft-NMS; the smaller, the more an overlap costs.")] = 0.4,
     backend: Annotated[str, typer.Option(help="auto, openvino, onnxruntime, …")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, …")] = "auto",
 ) -> None:
-    """Propose actions in videos whose features are there, with an exported BC-GNN."""
+    """Propose actions in videos whose features are there, with an exported BC-GNN.
+
+    Whether a video is rescaled to one window, or windows slide over it, is as the model was trained.
+    """
     import numpy as np
     from rich.progress import track
 
@@ -51,14 +52,14 @@ def propose(
     from formats.temporal.features import read_features
     from formats.temporal.results import Proposals, write_results
     from inference.auto import open_session
-    from inference.bcgnn import describe
+    from inference.bcgnn import describe, require_step
     from inference.manifest import load_manifest
     from models.bcgnn.offline import rescaled_proposals, video_proposals
 
-    require_known("--windows", windows, WINDOWS)
-    if windows == "rescaled" and (step_s is not None or stride is not None):
-        raise UserError("--step-s and --stride are for --windows sliding; leave them out")
     described = describe(model, load_manifest(model))
+    rescale = described.windows.style == "rescaled"
+    if rescale and (step_s is not None or stride is not None):
+        raise UserError(f"--step-s and --stride are for sliding windows, {model} was trained on rescaled ones")
     if stride is not None and not 1 <= stride <= described.length:
         raise UserError(f"--stride {stride}: give 1 to {described.length} snippets, the length of a window")
     if not out.absolute().parent.is_dir():
@@ -72,11 +73,12 @@ def propose(
     try:
         for name, path in track(files.items(), "proposing", total=len(files), transient=True, console=console):
             values = read_features(path, described.dimension)
-            if windows == "rescaled":
+            if rescale:
                 duration_s = _duration_s(name, path, annotated)
                 video = rescaled_proposals(values, duration_s, score, length=described.length, sigma=sigma, most=_MOST)
             else:
                 step, snippet_s = snippet_times(path, step_s, "give --step-s SECONDS")
+                require_step(model, described.windows, step)
                 video = video_proposals(
                     values,
                     snippet_s / 2 + step * np.arange(values.shape[1]),

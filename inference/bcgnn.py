@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import UserError
-from inference.manifest import Manifest
+from inference.manifest import Manifest, WindowProfile
 
 FAMILY = "bcgnn"
+_SAME_STEP = 0.05
 
 
 class BCGNNModel(NamedTuple):
-    """``dimension``: values of a snippet's features. ``length``: snippets of a window."""
+    """``dimension``: values of a snippet's features. ``length``: snippets of a window. ``windows``: those it learnt."""
 
     dimension: int
     length: int
+    windows: WindowProfile
 
 
 def describe(folder: str | Path, manifest: Manifest) -> BCGNNModel:
@@ -42,4 +44,16 @@ def describe(folder: str | Path, manifest: Manifest) -> BCGNNModel:
     expected = {"start": (1, length), "end": (1, length), "content": (1, length, length)}
     if {tensor.name: tensor.shape for tensor in manifest.outputs} != expected:
         raise wrong(f"gives {', '.join(map(str, manifest.outputs))}, not start, end and content of its window")
-    return BCGNNModel(dimension, length)
+    if manifest.windows is None:
+        raise wrong("does not say on which windows it was trained; export it again")
+    return BCGNNModel(dimension, length, manifest.windows)
+
+
+def require_step(folder: str | Path, windows: WindowProfile, step_s: float) -> None:
+    """Raise :class:`UserError` where snippets ``step_s`` apart are not what the model in ``folder`` was trained on: it
+    would take an action of 2 s for one of 6."""
+    if windows.step_s is not None and abs(step_s / windows.step_s - 1) > _SAME_STEP:
+        raise UserError(
+            f"{folder}: was trained on a snippet every {windows.step_s:g} s, these are {step_s:g} s apart; make "
+            f"features with run.py features --stride {windows.step_s:g}, or use another model"
+        )

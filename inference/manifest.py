@@ -98,6 +98,21 @@ class SnippetProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError(f"snippet: {self.frames} frames in {self.snippet_s} s; give two or more, in some time")
 
 
+class WindowProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a video's snippets became the windows that a temporal model was trained on.
+
+    ``style``: ``rescaled``, the whole video is one window; ``sliding``, the snippets as they are. ``step_s``, of
+    sliding windows: seconds from one snippet to the next; None: not known.
+    """
+
+    style: Literal["rescaled", "sliding"]
+    step_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.step_s is not None and (self.style == "rescaled" or not 0 < self.step_s < math.inf):
+            raise ValueError(f"windows: step_s is {self.step_s} of {self.style} windows; it is a time, of sliding ones")
+
+
 class DetectorProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a picture becomes a detector's input, and how its outputs become objects (``docs/detectors.md``).
 
@@ -231,6 +246,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     labels: Labels | None = None
     sensor: SensorProfile | None = None
     snippet: SnippetProfile | None = None
+    windows: WindowProfile | None = None
     detector: DetectorProfile | None = None
     parity: Parity | None = None
     artifacts: tuple[Artifact, ...] = ()

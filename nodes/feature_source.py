@@ -11,7 +11,7 @@ import numpy as np
 from errors import UserError
 from formats.temporal.feature_writer import snippet_times
 from formats.temporal.features import read_features
-from inference.bcgnn import describe
+from inference.bcgnn import describe, require_step
 from inference.manifest import load_manifest
 from pipeline.messages import Header, SnippetFeatures
 
@@ -33,11 +33,12 @@ class FeatureSource:
 
     @classmethod
     def check(cls, path: str, model: str, step_s: float | None = None) -> None:
-        """Raise :class:`UserError` where the file is no features, not features of the model, or of unknown times."""
+        """Raise :class:`UserError` where the file is no features, not features of the model, of unknown times, or of a
+        snippet as often as the model does not know it."""
         if step_s is not None and not 0 < step_s < math.inf:
             raise UserError(f"feature_source: step_s is {step_s}; give the seconds from one snippet to the next")
         _read(path, model)
-        _times(path, step_s)
+        require_step(model, describe(model, load_manifest(model)).windows, _times(path, step_s)[0])
 
     def resume(self, after_seq: int) -> None:
         """Go on behind this snippet."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from errors import DataAbsentError, UserError
 from inference.auto import check_request, open_session
-from inference.bcgnn import describe
+from inference.bcgnn import describe, require_step
 from inference.manifest import load_manifest
 from pipeline.messages import ActionProposal, ActionProposals, SnippetFeatures
 
@@ -32,7 +32,7 @@ class ActionProposer:
     proposal reaches across (``gaps``).
 
     Args:
-        model: folder of an exported bcgnn model.
+        model: folder of an exported bcgnn model, trained on sliding windows.
         stride: snippets from one window to the next: the smaller, the earlier an action is noticed, and the more is
             computed.
         sigma: of Soft-NMS: the smaller, the more an overlap with a better proposal costs.
@@ -91,7 +91,12 @@ class ActionProposer:
             raise UserError(f"proposals: threads is {threads}; give 1 or more, or 0 for the available cores")
         if not Path(model).is_dir():
             raise DataAbsentError(f"{model}: no such folder; train a BC-GNN and export it there (docs/proposals.md)")
-        length = describe(model, load_manifest(model)).length
+        _, length, windows = describe(model, load_manifest(model))
+        if windows.style != "sliding":
+            raise UserError(
+                f"{model}: was trained on whole videos rescaled to one window, which a stream cannot be; give a model "
+                "trained with windows.style sliding"
+            )
         if not 1 <= stride <= length:
             raise UserError(f"proposals: stride is {stride}; give 1 to {length} snippets, the length of a window")
         if not sigma > 0:
@@ -102,7 +107,8 @@ class ActionProposer:
     def open(self) -> None:
         """Load the model and run it once."""
         self._session = open_session(self.model, **self._session_options)
-        self._dimension, self._length = describe(self.model, self._session.manifest)
+        self._dimension, self._length, self._windows = describe(self.model, self._session.manifest)
+        self._step_s = self._windows.step_s
         self._score(np.zeros((self._dimension, self._length), np.float32))
         self._begin()
 
@@ -110,7 +116,8 @@ class ActionProposer:
         """Take one snippet. None where its stamp is that of the snippet before: the next message says it too.
 
         Raises:
-            UserError: the features are not of the dimension that the model takes.
+            UserError: the features are not of the dimension, or the snippets not as far apart, as the model was trained
+                on.
             ValueError: a feature is not finite.
         """
         self._check(snippet)
@@ -169,11 +176,16 @@ class ActionProposer:
             raise ValueError(f"the features of the snippet at {snippet.start_s:.2f} s are not finite numbers")
 
     def _is_gap(self, before: SnippetFeatures, snippet: SnippetFeatures) -> bool:
-        """Whether a snippet or more is missing; the first two say how far one is from the next."""
+        """Whether a snippet or more is missing; the model says how far one is from the next, or the first two do."""
         step_s = snippet.start_s - before.start_s
         if self._step_s is None:
             self._step_s = step_s
-        return snippet.begin_ns != before.begin_ns or step_s > 1.5 * self._step_s
+        if snippet.begin_ns != before.begin_ns:
+            return True
+        if step_s > 1.5 * self._step_s and snippet.start_s > before.end_s:
+            return True
+        require_step(self.model, self._windows, step_s)
+        return False
 
     def _known(self, snippet: SnippetFeatures) -> ActionProposals:
         step_s = self._step_s or snippet.end_s - snippet.start_s

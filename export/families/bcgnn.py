@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from errors import UserError
-from export.families import Arrays, Network, Request, Sample
+from export.families import Arrays, Network, Request, Sample, scores_of
 from formats.temporal.features import SUFFIXES, read_features
-from inference.manifest import Manifest, Provenance, Tensor
+from inference.manifest import Manifest, Provenance, Tensor, WindowProfile
 from models.bcgnn.nms import soft_nms
 from models.bcgnn.proposals import fuse
 from models.bcgnn.segments import location_times, temporal_iou
@@ -36,6 +36,7 @@ class BCGNNFamily:
     """See :class:`export.families.Family`."""
 
     shipped = None
+    outputs = ()
     keep_fp32: ClassVar = {}
     least_alike: ClassVar = {"fp32": {}, "half": {"same_proposals": 0.95}}
 
@@ -50,8 +51,6 @@ class BCGNNFamily:
 
         if request.height is not None or request.width is not None:
             raise UserError(f"--size: {self.name} takes windows of {self._length} snippets; leave it out")
-        if request.outputs != "both":
-            raise UserError(f"--outputs {request.outputs}: {self.name} gives start, end and content; leave it out")
         checkpoint = self._random() if request.weights is None else self._read(request.weights)
         exact = checkpoint.restore().requires_grad_(False)
         return Network(
@@ -85,6 +84,8 @@ class BCGNNFamily:
             arguments=network.arguments,
             step=0,
             network=network.state_dict(),
+            style="rescaled" if self._max_duration == self._length - 1 else "sliding",
+            step_s=None,
             trained_on="nothing: random weights",
         )
 
@@ -102,6 +103,7 @@ class BCGNNFamily:
                 Tensor(name="content", dtype="float32", shape=(batch, length, length)),
             ),
             precision="fp32" if request.storage == "fp32" else f"{request.storage} weights",
+            windows=WindowProfile(style=checkpoint.style, step_s=checkpoint.step_s),
             provenance=Provenance(
                 trained_on=request.trained_on or checkpoint.trained_on,
                 weights_sha256=hashlib.sha256(weights).hexdigest(),
@@ -134,7 +136,7 @@ class BCGNNFamily:
         samples = []
         for file in picked:
             features = read_features(file, _channels(manifest))
-            if self._max_duration == self._length - 1:
+            if manifest.windows is not None and manifest.windows.style == "rescaled":
                 window = rescaled(features, self._length)
             else:
                 windows = sliding(features, self._length)[1]
@@ -142,8 +144,12 @@ class BCGNNFamily:
             samples.append(Sample(file.stem, "videos", {INPUT: window[None]}))
         return samples
 
+    def by_value(self, manifest: Manifest) -> Sequence[str]:
+        """See :class:`export.families.Family`."""
+        return scores_of(manifest)
+
     def measure(
-        self, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
+        self, manifest: Manifest, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
     ) -> dict[str, float]:
         """``same_proposals``: how much of the network's 100 best proposals of a window, after Soft-NMS, a stage's 100
         best cover: the mean of their best tIoU."""

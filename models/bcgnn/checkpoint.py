@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -24,12 +25,16 @@ class Checkpoint:
         arguments: of :class:`~models.bcgnn.network.BCGNN`, by name.
         step: training steps done.
         network: its state dict.
+        style: of the windows it was trained on, ``rescaled`` or ``sliding``.
+        step_s: of sliding windows, seconds from one snippet to the next; None: not known, or rescaled.
         trained_on: what it has seen, and which features, in one line for people.
     """
 
     arguments: dict[str, int | str]
     step: int
     network: dict[str, Tensor]
+    style: Literal["rescaled", "sliding"]
+    step_s: float | None
     trained_on: str
 
     def restore(self) -> BCGNN:

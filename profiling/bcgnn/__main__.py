@@ -58,7 +58,8 @@ def compare(model: str, rounds: int, threads: int) -> dict[str, Measured]:
     """Every version in turns on the made-up windows that an export is proven on; round 0 is not timed."""
     torch.manual_seed(0)
     network = BCGNN(RANDOM_FEATURES, _LENGTH[model], _MAX_DURATION[model])
-    weights = Checkpoint(arguments=network.arguments, step=0, network=network.state_dict(), trained_on="nothing")
+    values = {"arguments": network.arguments, "step": 0, "network": network.state_dict(), "trained_on": "nothing"}
+    weights = Checkpoint(**values, style="rescaled", step_s=None)
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint, folder = Path(scratch, "random.pt"), Path(scratch, "model")
         save_checkpoint(checkpoint, weights)

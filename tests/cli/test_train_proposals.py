@@ -25,6 +25,7 @@ def test_a_training_leaves_a_checkpoint_and_a_mistake_leaves_nothing(tmp_path, c
     assert "training bcgnn" in said
     assert "validation on 2" in said
     assert load_checkpoint(tmp_path / "out" / "best.pt").arguments["feature_dim"] == 5
+    assert load_checkpoint(tmp_path / "out" / "best.pt").style == "rescaled"
 
     for change, problem in (
         ("model.feature_dim=9", "neither side is the model's feature dimension 9"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from errors import UserError
+from inference.manifest import WindowProfile
 from nodes.feature_source import FeatureSource
 from tests.support.tiny_bcgnn import DIMENSION, make_tiny_bcgnn
 
@@ -28,6 +29,14 @@ def test_each_snippet_comes_when_it_is_over(tmp_path, model):
     assert [m.header.stamp_ns for m in messages] == [640_000_000 * n for n in range(1, 6)]
     source.resume(2)
     assert [m.header.name for m in source.messages()] == ["000003", "000004"]
+
+
+def test_check_refuses_another_step_than_the_model_knows(tmp_path):
+    windows = WindowProfile(style="sliding", step_s=0.6)
+    model, path = str(make_tiny_bcgnn(tmp_path / "bcgnn", windows=windows)), write(tmp_path, np.zeros((5, DIMENSION)))
+    FeatureSource.check(path, model, step_s=0.6)
+    with pytest.raises(UserError, match=r"trained on a snippet every 0\.6 s, these are 0\.2 s apart"):
+        FeatureSource.check(path, model, step_s=0.2)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from errors import DataAbsentError, UserError
+from inference.manifest import WindowProfile
 from models.bcgnn.offline import video_proposals
 from nodes.proposals import ActionProposer
 from pipeline.messages import Header, SnippetFeatures
-from tests.support.tiny_bcgnn import DIMENSION, LENGTH, make_tiny_bcgnn, tiny_score
+from tests.support.tiny_bcgnn import DIMENSION, LENGTH, RESCALED, make_tiny_bcgnn, tiny_score
 from tests.support.tiny_models import make_tiny_segmenter
 
 STEP_S, BEGIN_NS = 0.6, 1_317_013_342_000_000_000
+EVERY_STEP = WindowProfile(style="sliding", step_s=STEP_S)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,39 @@ def test_check_refuses(model, params, what):
     ActionProposer.check(model)
     with pytest.raises(UserError, match=what):
         ActionProposer.check(model, **params)
+
+
+def test_check_refuses_a_model_of_rescaled_videos_and_one_that_does_not_say(tmp_path):
+    for windows, what in (
+        (RESCALED, "trained on whole videos rescaled to one window"),
+        (None, "does not say on which"),
+    ):
+        folder = make_tiny_bcgnn(tmp_path / str(windows is None), windows=windows)
+        with pytest.raises(UserError, match=what):
+            ActionProposer.check(str(folder))
+
+
+@pytest.fixture
+def knowing(tmp_path):
+    """Of a model that says how far apart its snippets are."""
+    node = ActionProposer(str(make_tiny_bcgnn(tmp_path, windows=EVERY_STEP)), backend="onnxruntime")
+    node.open()
+    yield node
+    node.close()
+
+
+def test_a_gap_between_the_first_two_snippets_is_one(knowing):
+    for number in (0, 3):
+        knowing.process(snippet(number, np.zeros(DIMENSION)))
+    assert knowing.counters["gaps"] == 1
+
+
+@pytest.mark.parametrize("step_s", [0.2, 0.9])
+def test_snippets_nearer_or_farther_apart_than_the_model_knows(knowing, step_s):
+    row = np.zeros(DIMENSION)
+    knowing.process(snippet(0, row, end_s=1.0))
+    with pytest.raises(UserError, match=rf"trained on a snippet every 0\.6 s, these are {step_s} s apart"):
+        knowing.process(snippet(1, row, start_s=step_s, end_s=step_s + 1.0))
 
 
 def test_check_refuses_another_model(tmp_path):

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.manifest import Manifest, Provenance, Tensor, write_manifest
+from inference.manifest import Manifest, Provenance, Tensor, WindowProfile, write_manifest
 from tests.support.tiny_models import PROVEN
 
 DIMENSION, LENGTH = 7, 8
 
 
-def make_tiny_bcgnn(folder: Path, dimension: int = DIMENSION, length: int = LENGTH) -> Path:
+SLIDING, RESCALED = WindowProfile(style="sliding"), WindowProfile(style="rescaled")
+
+
+def make_tiny_bcgnn(
+    folder: Path, dimension: int = DIMENSION, length: int = LENGTH, windows: WindowProfile | None = SLIDING
+) -> Path:
     """Write ``model.onnx`` and ``model.json`` to ``folder`` (made if absent) and return it.
 
     The mean feature e of a snippet counts: ``start`` = ``end`` = σ(e), ``content`` = σ(e_i + e_j) for i < j.
@@ -55,6 +60,7 @@ def make_tiny_bcgnn(folder: Path, dimension: int = DIMENSION, length: int = LENG
             outputs=tuple(Tensor(name=name, dtype="float32", shape=shape) for name, shape in shapes.items()),
             precision="fp32",
             provenance=Provenance(trained_on="nothing: made for tests", weights_sha256=""),
+            windows=windows,
             parity=PROVEN,
         ),
     )

@@ -26,6 +26,7 @@ from training.task import Score
 _LEAST_SCORE = 1e-3
 """In a video of many windows, what scores less is not proposed: Soft-NMS goes through all that is left."""
 _NAMED = 3
+_SAME_STEP = 0.1
 
 
 class ProposalTask:
@@ -45,6 +46,7 @@ class ProposalTask:
         annotated, features = read_annotations(self._annotations), folders[0] / recipe.data.features
         training = self._videos(annotated, features, "training")
         self._validation = self._videos(annotated, features, "validation") if recipe.data.validation else []
+        self._step_s = _common_step_s(training) if recipe.windows.style == "sliding" else None
         self._windows = [
             (video, first)
             for video in training
@@ -116,7 +118,8 @@ class ProposalTask:
         trained_on = f"{self.data['videos']} videos of {self._annotations.name}, subset {self._recipe.data.training}"
         if isinstance(network, BCGNN):
             values = {"arguments": network.arguments, "step": step, "network": network.state_dict()}
-            save_checkpoint(path, Checkpoint(**values, trained_on=trained_on))
+            windows = {"style": self._recipe.windows.style, "step_s": self._step_s}
+            save_checkpoint(path, Checkpoint(**values, **windows, trained_on=trained_on))
         else:
             values = {"family": self._recipe.family, "step": step, "network": network.state_dict()}
             write_values(path, values | {"trained_on": trained_on})
@@ -157,3 +160,19 @@ class ProposalTask:
         stride = windows.stride or max(self._length // 2, 1)
         how = {"length": self._length, "stride": stride, "sigma": validation.sigma, "least_score": _LEAST_SCORE}
         return video_proposals(video.features, video.times_s, score, **how).segments_s
+
+
+def _common_step_s(videos: Sequence[Video]) -> float:
+    """How far apart the snippets of all videos are.
+
+    Raises:
+        UserError: one video's are more than a tenth nearer or farther than the first one's.
+    """
+    first = videos[0]
+    for video in videos:
+        if abs(video.step_s / first.step_s - 1) > _SAME_STEP:
+            raise UserError(
+                f"a snippet every {first.step_s:g} s in {first.name}, every {video.step_s:g} s in {video.name}: a "
+                "model learns one step; make the features anew with one --stride"
+            )
+    return first.step_s

@@ -14,6 +14,7 @@ def checkpoint(**changes):
     torch.manual_seed(0)
     network = BCGNN(5, 12, 7, variant="directed", base_dim=6, node_dim=4, content_dim=3, samples=4)
     usual = {"arguments": network.arguments, "step": 3, "network": network.state_dict(), "trained_on": "noise"}
+    usual |= {"style": "sliding", "step_s": 0.6}
     return Checkpoint(**(usual | changes))
 
 
@@ -22,6 +23,7 @@ def test_the_network_comes_back(tmp_path):
     save_checkpoint(tmp_path / "best.pt", made)
     found = load_checkpoint(tmp_path / "best.pt")
     assert (found.arguments, found.step, found.trained_on) == (made.arguments, 3, "noise")
+    assert (found.style, found.step_s) == ("sliding", 0.6)
     assert (found.arguments["length"], found.arguments["max_duration"]) == (12, 7)
     features = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 5, 12)).astype(np.float32))
     with torch.no_grad():
@@ -40,7 +42,7 @@ def test_the_network_comes_back(tmp_path):
         ({"family": "squeezesegv3", "step": 1}, "not a checkpoint of bcgnn"),
         (
             {"family": "bcgnn", "step": 1},
-            r"a checkpoint of another version of Rangecast \(arguments, network, trained_on\)",
+            r"a checkpoint of another version of Rangecast \(arguments, network, step_s, style, trained_on\)",
         ),
         ({"family": "bcgnn", **vars(checkpoint(network={}))}, "damaged: Error.s. in loading state_dict"),
         ({"family": "bcgnn", **vars(checkpoint(arguments={"length": 12}))}, "damaged: .*feature_dim"),

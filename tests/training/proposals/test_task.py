@@ -145,7 +145,7 @@ def test_the_checkpoint_says_what_it_was_trained_on_and_others_start_from_it(dat
     run(recipe(), data, tmp_path / "out")
     checkpoint = load_checkpoint(tmp_path / "out" / "last.pt")
     assert checkpoint.trained_on == "2 videos of annotations.json, subset training"
-    assert checkpoint.arguments["length"] == 16
+    assert (checkpoint.arguments["length"], checkpoint.style, checkpoint.step_s) == (16, "rescaled", None)
     run(recipe(length="1 steps", optimiser={"learning_rate": 1e-9}), data, tmp_path / "next",
         init=tmp_path / "out" / "last.pt")  # fmt: skip
     for name, tensor in load_checkpoint(tmp_path / "next" / "last.pt").network.items():
@@ -156,6 +156,12 @@ def test_the_checkpoint_says_what_it_was_trained_on_and_others_start_from_it(dat
     ]:
         with pytest.raises(UserError, match=problem):
             run(recipe(family=family, **changes), data, tmp_path / "no", init=tmp_path / "out" / "last.pt")
+
+
+def test_the_checkpoint_says_how_far_apart_snippets_are(data, tmp_path):
+    run(recipe(length="1 steps", **SLIDING), data, tmp_path / "out")
+    checkpoint = load_checkpoint(tmp_path / "out" / "last.pt")
+    assert (checkpoint.style, checkpoint.step_s) == ("sliding", SLIDING["windows"]["step_s"])
 
 
 def test_baselines_start_from_their_own_checkpoints(data, tmp_path):
