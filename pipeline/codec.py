@@ -90,8 +90,28 @@ def encode(message: Message) -> list[bytes | memoryview]:
     become read-only: what has been published must not change. What this function accepts, :func:`decode` accepts, up to
     its size limit. Raises :class:`CodecError` where a field is not what its class declares.
     """
+    head, arrays = _pack(message)
+    _read_header(head)  # a plain field of a wrong type is the sender's mistake, and is told to the sender
+    return [head, *(array.data.cast("B") if array.size else b"" for array in arrays.values())]
+
+
+def seal(message: Message) -> Message:
+    """``message`` as :func:`decode` makes it of what :func:`encode` gives, with the same arrays, now read-only, in
+    place of their bytes: for a consumer in the same process. Raises :class:`CodecError` like :func:`encode`.
+    """
+    head, arrays = _pack(message)
+    envelope, plan, values = _read_header(head)
+    for name in plan.arrays:
+        values[name] = array = arrays.get(name)
+        if array is not None:
+            array.flags.writeable = False
+    return plan.cls(header=envelope.header, **values)
+
+
+def _pack(message: Message) -> tuple[bytes, dict[str, np.ndarray]]:
+    """The header frame, and the arrays by name as they go on the wire: contiguous (a copy only where one was not)."""
     plan = _plan(type(message))
-    frames: list[bytes | memoryview] = []
+    arrays: dict[str, np.ndarray] = {}
     entries = []
     try:
         check_arrays(message)
@@ -100,16 +120,14 @@ def encode(message: Message) -> list[bytes | memoryview]:
             if array is None:
                 continue
             array.flags.writeable = False
-            wire = np.ascontiguousarray(array, dtype=_wire_dtype(field))
+            wire = arrays[field.name] = np.ascontiguousarray(array, dtype=_wire_dtype(field))
             entries.append(_ArrayEntry(field.name, wire.dtype.str, wire.shape, wire.nbytes))
-            frames.append(wire.data.cast("B") if wire.size else b"")
         fields = plan.fields_type(**{name: getattr(message, name) for name in plan.plain_names})
         raw = msgspec.Raw(_encoder.encode(fields))
         head = _encoder.encode(_Envelope(plan.cls.__name__, plan.cls.version, message.header, raw, entries))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise CodecError(_about(plan, error)) from error
-    _read_header(head)  # a plain field of a wrong type is the sender's mistake, and is told to the sender
-    return [head, *frames]
+    return head, arrays
 
 
 def decode(frames: Sequence[Buffer], *, max_bytes: int = MAX_MESSAGE_BYTES) -> Message:

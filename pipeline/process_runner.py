@@ -14,8 +14,8 @@ from pipeline import account
 from pipeline.account import Loss, Timing
 from pipeline.clock import now_ns
 from pipeline.control import NodeTask
+from pipeline.links.inbox import Arrived, InputEnded
 from pipeline.links.node_links import NodeLinks
-from pipeline.links.subscriber import Arrived, InputEnded
 from pipeline.messages import Hop, InputStatus, Message
 from pipeline.node import NodeSignature, node_signature
 from pipeline.runner import NodeRunner, RunnerEvents
@@ -66,7 +66,7 @@ class ProcessRunner(NodeRunner):
 
     def _work(self) -> None:
         while self._open_inputs:
-            item = self.links.inputs.receive(self._receive_timeout_s())
+            item = self.links.inbox.receive(self._receive_timeout_s())
             if isinstance(item, Arrived):
                 self._take(item)
             elif isinstance(item, InputEnded):

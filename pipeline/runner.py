@@ -75,7 +75,7 @@ class NodeRunner:
         """What is new since the last beat."""
         edges, losses = self.links.output.accounts()
         with self.links.exchange.changed:
-            self.meter.malformed = self.links.output.malformed + self.links.inputs.malformed
+            self.meter.malformed = self.links.output.malformed + self.links.inbox.malformed
             counters: Counter[str] = getattr(self._node, "counters", None) or Counter()
             beat = self.meter.take(edges, counters, now_ns())
         beat.losses = losses + beat.losses

@@ -22,7 +22,6 @@ from pipeline import control
 from pipeline.clock import now_ns
 from pipeline.control import WorkerTask
 from pipeline.links.node_links import NodeLinks
-from pipeline.links.publisher import inproc_endpoint
 from pipeline.links.security import start_authenticator
 from pipeline.node import load_node_class, node_signature
 from pipeline.orphans import die_with_parent
@@ -84,7 +83,7 @@ class Worker:
     # -- set-up -------------------------------------------------------------------------------------------------------
 
     def _build(self) -> dict[str, str]:
-        """Construct every node and bind its output; returns the endpoints."""
+        """Construct every node and bind its output; returns the endpoints of those that have consumers elsewhere."""
         endpoints = {}
         for task in self.task.nodes:
             self._node_at_fault = task.name
@@ -93,12 +92,13 @@ class Worker:
                 task,
                 self._context,
                 input_types={given.name: given.type for given in signature.inputs},
+                neighbours=self._running,
                 keys=self.task.keys,
                 incarnation=self.task.incarnation,
             )
-            if task.outputs or task.publish:
-                neighbours = len(self.task.nodes) > 1
-                endpoints[task.name] = links.output.bind(task.endpoint, curve=task.curve, inproc=neighbours)
+            endpoint = links.output.bind(task.endpoint, curve=task.curve)
+            if endpoint is not None:
+                endpoints[task.name] = endpoint
             runner_class = SourceRunner if signature.is_source else ProcessRunner
             self._runners[task.name] = runner_class(task, links, self._events)
         return endpoints
@@ -118,10 +118,9 @@ class Worker:
     def _obey(self, order: control.ToWorker) -> None:
         match order:
             case control.Connect(endpoints, finished):
-                if len(self._runners) > 1:
-                    endpoints = {**endpoints, **{name: inproc_endpoint(name) for name in self._runners}}
+                neighbours = {name: runner.links for name, runner in self._runners.items()}
                 for runner in self._runners.values():
-                    runner.links.start(endpoints, finished)
+                    runner.links.start(endpoints, finished, neighbours)
                     runner.launch()
             case control.Start(clock):
                 self._started = True

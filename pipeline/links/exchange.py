@@ -1,4 +1,4 @@
-"""What a node's I/O thread and its compute thread share: one lock, one way to wait, one way to wake."""
+"""What the threads of a node's links share: one lock, one way to wait, one way to wake."""
 
 from __future__ import annotations
 
@@ -13,27 +13,40 @@ class Stop(Exception):  # noqa: N818 - an order, not an error
 
 
 class Exchange:
-    """``changed`` guards everything that both threads see, and is notified when any of it changes."""
+    """``changed`` and ``arrived`` guard, with the same lock, everything that several threads see. ``arrived`` is
+    notified when the inbox has something new, ``changed`` when anything else is: who waits for a message does not wake
+    for an acknowledgement.
+    """
 
     def __init__(self) -> None:
-        self.changed = threading.Condition()
+        lock = threading.RLock()
+        self.changed = threading.Condition(lock)
+        self.arrived = threading.Condition(lock)
         self._aborted = False
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
 
     def wait(self, condition: Callable[[], object], timeout_s: float | None = None) -> bool:
-        """Wait until ``condition`` holds; whether it does. Call with ``changed`` held. Raises :class:`Stop`."""
-        held = self.changed.wait_for(lambda: self._aborted or condition(), timeout_s)
+        """Wait until ``condition`` holds; whether it does. Call with the lock held. Raises :class:`Stop`."""
+        return self._wait(self.changed, condition, timeout_s)
+
+    def wait_for_arrival(self, condition: Callable[[], object], timeout_s: float | None) -> bool:
+        """The same for what is in the inbox."""
+        return self._wait(self.arrived, condition, timeout_s)
+
+    def _wait(self, on: threading.Condition, condition: Callable[[], object], timeout_s: float | None) -> bool:
+        held = on.wait_for(lambda: self._aborted or condition(), timeout_s)
         if self._aborted:
             raise Stop
         return bool(held)
 
     def abort(self) -> None:
-        """Make every :meth:`wait`, present and to come, raise :class:`Stop`."""
+        """Make every wait, present and to come, raise :class:`Stop`."""
         with self.changed:
             self._aborted = True
             self.changed.notify_all()
+            self.arrived.notify_all()
 
     def wake(self) -> None:
         """Make the I/O thread look round: there is something to send."""

@@ -1,20 +1,22 @@
 """A node's links to the graph: the I/O thread that owns its sockets.
 
-The compute thread never touches a socket: it takes from the inbox (``links.inputs``), says what became of each message,
+The compute thread never touches a socket: it takes from the inbox, says what became of each message (``links.inputs``),
 and publishes into the outboxes (``links.output``). The I/O thread does the rest, woken by a byte on a socket pair.
+Between nodes of one process there is no rest: see :mod:`pipeline.links.handover`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import zmq
 
 from pipeline.control import NodeTask
 from pipeline.links.exchange import Exchange
+from pipeline.links.inbox import Inbox
 from pipeline.links.publisher import Publisher
 from pipeline.links.security import RunKeys
 from pipeline.links.subscriber import Subscriber
@@ -24,7 +26,7 @@ TICK_MS = 100  # deadlines and probes are looked at this often
 
 
 class NodeLinks:
-    """The sockets of one node, in a thread of their own."""
+    """The links of one node, its sockets in a thread of their own. ``neighbours``: the nodes of the same process."""
 
     def __init__(
         self,
@@ -32,20 +34,28 @@ class NodeLinks:
         context: zmq.Context[Any],
         *,
         input_types: dict[str, type[Message]],
+        neighbours: Container[str] = (),
         keys: RunKeys | None = None,
         incarnation: int = 0,
     ) -> None:
         self.exchange = Exchange()
+        self.inbox = Inbox(task.name, self.exchange, input_types)
         self._poller = zmq.Poller()
         self.output = Publisher(
-            task.name, self.exchange, context, outputs=task.outputs, outside=task.publish, keys=keys
+            task.name,
+            self.exchange,
+            context,
+            outputs=task.outputs,
+            neighbours=neighbours,
+            outside=task.publish,
+            keys=keys,
         )
         self.inputs = Subscriber(
             task.name,
             self.exchange,
             context,
             inputs=task.inputs,
-            types=input_types,
+            inbox=self.inbox,
             keys=keys,
             incarnation=incarnation,
             poller=self._poller,
@@ -54,12 +64,17 @@ class NodeLinks:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"{task.name}-io", daemon=True)
 
-    def start(self, endpoints: dict[str, str], finished: Iterable[str]) -> None:
+    def start(self, endpoints: dict[str, str], finished: Iterable[str], neighbours: Mapping[str, NodeLinks]) -> None:
         """Connect the inputs to their publishers, and let the I/O thread run."""
         self._poller.register(self.exchange.wake_descriptor(), zmq.POLLIN)
         for socket in self.output.sockets:
             self._poller.register(socket, zmq.POLLIN)
-        self.inputs.connect(endpoints, finished)
+        handovers = {
+            spec.name: neighbours[spec.publisher].output.handovers[f"{self.inputs.node}.{spec.name}"]
+            for spec in self.inputs.inputs.values()
+            if spec.publisher in neighbours
+        }
+        self.inputs.connect(endpoints, finished, handovers)
         self._thread.start()
 
     def reconnect(self, publisher: str, endpoint: str) -> None:

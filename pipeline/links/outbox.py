@@ -10,15 +10,19 @@ import msgspec
 
 from pipeline import account, clock
 from pipeline.account import EdgeAccount, Loss
-from pipeline.messages import Header
+from pipeline.messages import Header, Message
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """An encoded message with what its account needs. ``published_ns``: when it was offered to the edges, host time."""
+    """A message on offer, and its frames where it goes over a socket. ``published_ns``: host time."""
 
-    header: Header
+    message: Message
     frames: Sequence[Any]
     published_ns: int
+
+    @property
+    def header(self) -> Header:
+        return self.message.header
 
 
 class Outbox:

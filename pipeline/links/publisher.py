@@ -1,9 +1,11 @@
-"""A node's output: a socket for the graph's own edges, another for consumers outside, an outbox for each consumer."""
+"""A node's output: an outbox for each consumer, and what carries it: straight to the inbox of a neighbour in the same
+process, by a socket to the graph's other processes, by another to consumers outside."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Container
 from typing import Any
 
 import zmq
@@ -12,10 +14,11 @@ from errors import UserError
 from pipeline import account
 from pipeline.account import EdgeAccount, Loss
 from pipeline.clock import now_ns
-from pipeline.codec import encode
+from pipeline.codec import encode, seal
 from pipeline.control import OutputSpec, PublishSpec
 from pipeline.links import wire
 from pipeline.links.exchange import Exchange
+from pipeline.links.handover import Handover
 from pipeline.links.outbox import Outbox, Parcel
 from pipeline.links.security import RunKeys, secure_server
 from pipeline.messages import Message
@@ -32,7 +35,7 @@ class ConsumerStalledError(Exception):
 
 
 class Publisher:
-    """Outboxes and their sockets. Each section below says whose thread its methods are for."""
+    """Outboxes, handovers and sockets. Each section below says whose thread its methods are for."""
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Publisher:
         context: zmq.Context[Any],
         *,
         outputs: list[OutputSpec],
+        neighbours: Container[str],
         outside: PublishSpec | None,
         keys: RunKeys | None,
     ) -> None:
@@ -51,7 +55,11 @@ class Publisher:
         self._exchange = exchange
         self._context = context
         self._keys = keys
-        self._inside_boxes = {out.consumer: Outbox(_edge(node, out.consumer), out.policy, out.queue) for out in outputs}
+        boxes = {out.consumer: Outbox(_edge(node, out.consumer), out.policy, out.queue) for out in outputs}
+        self.handovers = {
+            consumer: Handover(box, exchange) for consumer, box in boxes.items() if _node_of(consumer) in neighbours
+        }
+        self._inside_boxes = {consumer: box for consumer, box in boxes.items() if consumer not in self.handovers}
         self._outside_boxes: dict[bytes, Outbox] = {}
         self._left: list[EdgeAccount] = []
         self._losses: list[Loss] = []
@@ -62,14 +70,13 @@ class Publisher:
 
     # -- set-up -------------------------------------------------------------------------------------------------------
 
-    def bind(self, endpoint: str, *, curve: bool, inproc: bool) -> str:
-        """Bind for the graph's edges, and for consumers outside; returns the endpoint, its wildcard port filled in.
-
-        ``inproc``: also serve nodes of the same process, without copies. Raises :class:`errors.UserError`.
+    def bind(self, endpoint: str, *, curve: bool) -> str | None:
+        """Bind for the graph's other processes, and for consumers outside; returns the endpoint of the former, its
+        wildcard port filled in, None where there are none. Raises :class:`errors.UserError`.
         """
-        self._inside, bound = self._bind(endpoint, curve)
-        if inproc:
-            self._inside.bind(inproc_endpoint(self.node))
+        bound = None
+        if self._inside_boxes:
+            self._inside, bound = self._bind(endpoint, curve)
         if self.outside is not None:
             self._outside, _ = self._bind(self.outside.bind, self.outside.curve)
         return bound
@@ -93,14 +100,14 @@ class Publisher:
     def connected(self) -> bool:
         """Whether every consumer of the graph is there, and as many outside as are waited for."""
         with self._exchange.changed:
-            inside = all(box.peer is not None or box.gone for box in self._inside_boxes.values())
+            inside = all(box.peer is not None or box.gone for box in self._graph_boxes())
             return inside and len(self._outside_boxes) >= (self.outside.wait_for if self.outside else 0)
 
     def consumer_died(self, node: str, *, for_good: bool) -> None:
         """A consuming node died; what it had in hand is lost. ``for_good``: nobody will take its place."""
         with self._exchange.changed:
             for consumer, box in self._inside_boxes.items():
-                if consumer.partition(".")[0] != node:
+                if _node_of(consumer) != node:
                     continue
                 if for_good:
                     box.close(account.CONSUMER_GONE)
@@ -117,8 +124,11 @@ class Publisher:
                 box.losses = []
             return [box.account() for box in self._boxes()] + self._left, losses
 
+    def _graph_boxes(self) -> list[Outbox]:
+        return [*(handover.box for handover in self.handovers.values()), *self._inside_boxes.values()]
+
     def _boxes(self) -> list[Outbox]:
-        return [*self._inside_boxes.values(), *self._outside_boxes.values()]
+        return [*self._graph_boxes(), *self._outside_boxes.values()]
 
     # -- compute thread -----------------------------------------------------------------------------------------------
 
@@ -127,15 +137,21 @@ class Publisher:
 
         Raises :class:`Stop`, or :class:`ConsumerStalledError` where a consumer outside the graph stopped reading.
         """
-        parcel = Parcel(message.header, encode(message), now_ns())
+        sealed = [seal(message) for _ in self.handovers]  # to each his own: there may be lists and dicts in it
+        parcel = Parcel(message, encode(message) if self.sockets else [], now_ns())
         with self._exchange.changed:
+            for handover, own in zip(self.handovers.values(), sealed, strict=True):
+                self._exchange.wait(lambda box=handover.box: not box.full)  # type: ignore[misc]
+                handover.box.put(Parcel(own, [], parcel.published_ns))
+                handover.move_on()
             for box in self._inside_boxes.values():
                 self._exchange.wait(lambda box=box: not box.full)  # type: ignore[misc]
                 box.put(parcel)
             for box in list(self._outside_boxes.values()):
                 self._wait_for_outsider(box)
                 box.put(parcel)
-        self._exchange.wake()
+        if self.sockets:
+            self._exchange.wake()
 
     def _wait_for_outsider(self, box: Outbox) -> None:
         assert self.outside is not None
@@ -160,9 +176,11 @@ class Publisher:
             self._ended_reason = reason
             for box in self._boxes():
                 box.ended = reason
+            for handover in self.handovers.values():
+                handover.move_on()
         self._exchange.wake()
         with self._exchange.changed:
-            self._exchange.wait(lambda: all(box.finished for box in self._inside_boxes.values()))
+            self._exchange.wait(lambda: all(box.finished for box in self._graph_boxes()))
             if self.outside is not None:
                 self._settle_outside(self.outside)
 
@@ -183,7 +201,10 @@ class Publisher:
     # -- I/O thread: sending ------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Send whatever may be sent."""
+        """Send whatever may be sent, and drop what has passed its deadline."""
+        with self._exchange.changed:
+            for handover in self.handovers.values():
+                handover.move_on()
         if self._inside is not None:
             for box in self._inside_boxes.values():
                 self._send(self._inside, box)
@@ -340,10 +361,9 @@ class Publisher:
             socket.close()
 
 
-def inproc_endpoint(node: str) -> str:
-    """Where a node serves its neighbours in the same process."""
-    return f"inproc://{node}"
-
-
 def _edge(node: str, consumer: str) -> str:
     return f"{node} -> {consumer}"
+
+
+def _node_of(consumer: str) -> str:
+    return consumer.partition(".")[0]

@@ -1,45 +1,25 @@
-"""A node's inputs: a socket for each, and the inbox that they fill."""
+"""A node's inputs: each over a socket or from a neighbour in the same process, all into one inbox."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 import zmq
 
 from pipeline import account
-from pipeline.clock import now_ns
 from pipeline.codec import CodecError, decode
 from pipeline.control import InputSpec
 from pipeline.links import wire
 from pipeline.links.exchange import Exchange
+from pipeline.links.handover import Handover
+from pipeline.links.inbox import Inbox
 from pipeline.links.security import RunKeys, secure_client
-from pipeline.messages import Message
-
-log = logging.getLogger(__name__)
-
-
-class Arrived(msgspec.Struct, frozen=True):
-    """A message in the inbox. ``received_ns``: when it was decoded, host time."""
-
-    input: str
-    link: wire.Link
-    message: Message
-    received_ns: int
-
-
-class InputEnded(msgspec.Struct, frozen=True):
-    """The last thing that comes from an input."""
-
-    input: str
 
 
 class Subscriber:
-    """Input sockets and the inbox. Each section below says whose thread its methods are for."""
+    """Input sockets and handovers. Each section below says whose thread its methods are for."""
 
     def __init__(
         self,
@@ -48,7 +28,7 @@ class Subscriber:
         context: zmq.Context[Any],
         *,
         inputs: list[InputSpec],
-        types: dict[str, type[Message]],
+        inbox: Inbox,
         keys: RunKeys | None,
         incarnation: int,
         poller: zmq.Poller,
@@ -56,28 +36,23 @@ class Subscriber:
         self.node = node
         self.inputs = {spec.name: spec for spec in inputs}
         self.sockets: dict[str, zmq.Socket[Any]] = {}
-        self.malformed = 0
-        self._types = types
+        self._inbox = inbox
+        self._handovers: Mapping[str, Handover] = {}
         self._exchange = exchange
         self._context = context
         self._keys = keys
         self._incarnation = incarnation
         self._poller = poller
-        self._inbox: deque[Arrived | InputEnded] = deque()
-        self._ended: set[str] = set()
         self._acks: dict[str, tuple[int, list[tuple[int, str]]]] = {}
         self._farewells: set[str] = set()
 
     # -- compute thread -----------------------------------------------------------------------------------------------
 
-    def receive(self, timeout_s: float | None) -> Arrived | InputEnded | None:
-        """The next message or end of an input; None after ``timeout_s``. Raises :class:`exchange.Stop`."""
-        with self._exchange.changed:
-            self._exchange.wait(lambda: self._inbox, timeout_s)
-            return self._inbox.popleft() if self._inbox else None
-
     def acknowledge(self, input_name: str, *, credit: int, done: Iterable[tuple[int, str]] = ()) -> None:
         """Tell the publisher what became of messages, and that ``credit`` more may come."""
+        if input_name in self._handovers:
+            self._handovers[input_name].acknowledge(credit, done)
+            return
         with self._exchange.changed:
             granted, finished = self._acks.get(input_name, (0, []))
             self._acks[input_name] = (granted + credit, [*finished, *done])
@@ -85,17 +60,24 @@ class Subscriber:
 
     def farewell(self, input_name: str) -> None:
         """The end of an input has been taken note of."""
+        if input_name in self._handovers:
+            self._handovers[input_name].farewell()
+            return
         with self._exchange.changed:
             self._farewells.add(input_name)
         self._exchange.wake()
 
     # -- I/O thread (and set-up, before it runs) ----------------------------------------------------------------------
 
-    def connect(self, endpoints: dict[str, str], finished: Iterable[str]) -> None:
-        """Connect every input to its publisher; publishers in ``finished`` have ended for good."""
+    def connect(self, endpoints: dict[str, str], finished: Iterable[str], handovers: Mapping[str, Handover]) -> None:
+        """Connect every input to its publisher: ``handovers`` has those of neighbours, by input. Other publishers in
+        ``finished`` have ended for good."""
+        self._handovers = handovers
         for spec in self.inputs.values():
-            if spec.publisher in finished:
-                self._arrive(InputEnded(spec.name))
+            if spec.name in handovers:
+                handovers[spec.name].connect(spec.name, self._inbox, self._first_credit(spec))
+            elif spec.publisher in finished:
+                self._inbox.end(spec.name)
             else:
                 self._connect(spec, endpoints[spec.publisher])
 
@@ -109,10 +91,10 @@ class Subscriber:
         """``publisher`` will not come back: its stream ends here."""
         for spec in self._open_inputs_from(publisher):
             self._disconnect(spec)
-            self._arrive(InputEnded(spec.name))
+            self._inbox.end(spec.name)
 
     def _open_inputs_from(self, publisher: str) -> list[InputSpec]:
-        return [s for s in self.inputs.values() if s.publisher == publisher and s.name not in self._ended]
+        return [s for s in self.inputs.values() if s.publisher == publisher and not self._inbox.has_ended(s.name)]
 
     def _connect(self, spec: InputSpec, endpoint: str) -> None:
         socket = wire.consumer_socket(self._context)
@@ -165,35 +147,24 @@ class Subscriber:
             if verb.bytes == wire.DATA:
                 self._data(spec, frames)
             elif verb.bytes == wire.END:
-                self._arrive(InputEnded(spec.name))
+                self._inbox.end(spec.name)
 
     def _data(self, spec: InputSpec, frames: list[zmq.Frame]) -> None:
         """Decode one message into the inbox. What is not a message of the input's type is counted and done with."""
         try:
             link = wire.decode_link(frames[0].buffer if frames else b"")
-        except wire.WireError:
-            self.malformed += 1
+        except wire.WireError as error:
+            self._inbox.refuse(spec.name, str(error))
             return
         try:
             message = decode([frame.buffer for frame in frames[2:]], max_bytes=wire.MAX_MESSAGE_BYTES)
-            expected = self._types[spec.name]
-            if not isinstance(message, expected):
-                raise CodecError(f"{type(message).__name__} where {expected.__name__} is expected")
         except CodecError as error:
-            self.malformed += 1
-            log.warning("%s: a message from %s was malformed: %s", self.node, spec.publisher, error)
+            self._inbox.refuse(spec.name, str(error))
+            accepted = False
+        else:
+            accepted = self._inbox.put(spec.name, link, message)
+        if not accepted:
             self.acknowledge(spec.name, credit=1, done=[(link.seq, account.MALFORMED)])
-            return
-        self._arrive(Arrived(spec.name, link, message, now_ns()))
-
-    def _arrive(self, item: Arrived | InputEnded) -> None:
-        with self._exchange.changed:
-            if isinstance(item, InputEnded):
-                if item.input in self._ended:
-                    return
-                self._ended.add(item.input)
-            self._inbox.append(item)
-            self._exchange.changed.notify_all()
 
     def close(self) -> None:
         """Close the sockets."""

@@ -94,9 +94,8 @@ def _receive(receiver: Receiver, task: Task, driver: Connection) -> dict[int, in
     return at_ns
 
 
-def _open(system: System, role: str, folder: Path, endpoint: str, context: zmq.Context) -> Sender | Receiver:
+def _open(system: System, role: str, meeting: Meeting) -> Sender | Receiver:
     module = system.load()
-    meeting = Meeting(wire=system.wire, folder=folder, endpoint=endpoint, context=context)
     return module.Sender(meeting) if role == "sender" else module.Receiver(meeting)
 
 
@@ -104,10 +103,12 @@ def main(folder: Path, system: System, role: str, endpoint: str) -> None:
     """Open one side or both, and serve the driver."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     context: zmq.Context = zmq.Context()
+    meeting = Meeting(wire=system.wire, folder=folder, endpoint=endpoint, context=context)
     threads = []
     for side in ("sender", "receiver") if role == "both" else (role,):
-        peer = _open(system, side, folder, endpoint, context)
-        endpoint = peer.endpoint if side == "sender" else endpoint
+        peer = _open(system, side, meeting)
+        if side == "sender":
+            meeting = msgspec.structs.replace(meeting, endpoint=peer.endpoint, sender=peer)
         driver = Client(str(folder / "driver"), "AF_UNIX")
         threads.append(threading.Thread(target=serve, args=(driver, peer, side), daemon=True))
         threads[-1].start()

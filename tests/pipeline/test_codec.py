@@ -13,7 +13,7 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.codec import MAX_HEADER_BYTES, CodecError, decode, encode
+from pipeline.codec import MAX_HEADER_BYTES, CodecError, decode, encode, seal
 from pipeline.messages import (
     ActionProposal,
     ActionProposals,
@@ -137,6 +137,19 @@ def with_entry(frames: Sequence[Any], index: int, **changes: Any) -> list[Any]:
 def test_every_message_comes_back_as_it_was(cls: type[Message], data: st.DataObject) -> None:
     message = data.draw(messages(cls))
     assert_same(decode(as_bytes(encode(message))), message)
+
+
+@pytest.mark.parametrize("cls", SHIPPED, ids=lambda cls: cls.__name__)
+@given(data=st.data())
+def test_a_sealed_message_is_what_the_way_over_bytes_makes_of_it(cls: type[Message], data: st.DataObject) -> None:
+    message = data.draw(messages(cls))
+    sealed = seal(message)
+    assert_same(sealed, decode(as_bytes(encode(message))))
+    for field in array_fields(cls):
+        array = getattr(sealed, field.name)
+        if array is not None:
+            assert not array.flags.writeable
+            assert array.size == 0 or np.shares_memory(array, getattr(message, field.name))
 
 
 def test_the_header_frame_is_plain_msgpack_as_documented() -> None:

@@ -15,7 +15,7 @@ import yaml
 import zmq
 
 from pipeline.links import wire
-from tests.support.runs import ROOT, Watch, edge, lidar_graph, lines, pid_of, remove, run, short_folder
+from tests.support.runs import ROOT, Watch, edge, in_one_process, lidar_graph, lines, pid_of, remove, run, short_folder
 
 
 @pytest.fixture
@@ -100,6 +100,35 @@ def test_a_node_that_raises_loses_that_message_and_goes_on(out: Path) -> None:
     assert (loss.seq, loss.name, loss.reason) == (9, "000009", "failed")
     assert "scan 9 has a bad day" in loss.detail
     assert lines(out)[9][3] == "ok,passed,absent"
+
+
+def test_a_failure_among_neighbours_is_named_like_any_other(out: Path) -> None:
+    report = run(in_one_process(lidar_graph(out, label={"params": {"fail_at": 9}})), out)
+    assert report.exit_code == 0
+    assert edge(report, "scans -> label.scan").outcomes == {"used": 19, "failed": 1}
+    (loss,) = report.losses
+    assert (loss.seq, loss.reason) == (9, "failed")
+    assert lines(out)[9][3] == "ok,passed,absent"
+
+
+@pytest.mark.parametrize("rate", [None, 1.0])
+def test_neighbours_that_die_together_come_back_together(out: Path, rate: float | None) -> None:
+    """What the source sends again after its restart is fused again: a sink may have a frame twice, and misses none."""
+
+    def kill(watch: Watch) -> None:
+        time.sleep(0.5)
+        os.kill(pid_of(watch, "scans+label+fuse"), signal.SIGKILL)
+
+    watch = Watch(kill)
+    document = lidar_graph(out, scans={"params": {"count": 200}, **quick_restart()}, label={"params": {"delay_ms": 6}})
+    document["nodes"]["lines"]["inputs"] = {"fused": {"from": "fuse", "queue": 300}}
+    report = run(in_one_process(document), out, rate=rate, watch=watch)
+    assert report.exit_code == 0
+    assert any("scans+label+fuse died: killed by SIGKILL" in text for text in watch.events)
+    assert report.unexplained == 0
+    seen = {int(row[0]) for row in lines(out)}
+    assert 199 in seen
+    assert set(range(200)) - seen <= named_losses(report)
 
 
 def test_a_users_mistake_in_a_node_ends_the_run_with_its_line(out: Path) -> None:

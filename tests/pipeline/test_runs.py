@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.consumer import Consumer
 from pipeline.messages import Message
-from tests.support.runs import Watch, edge, lidar_graph, lines, node, remove, run, short_folder
+from tests.support.runs import Watch, edge, in_one_process, lidar_graph, lines, node, remove, run, short_folder
+
+Placing = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture
@@ -24,8 +26,14 @@ def expected(count: int, reasons: str, points: int = 8) -> list[list[str]]:
     return [[str(k), f"{k:06d}", str(k % 20 * points), reasons] for k in range(count)]
 
 
-def test_a_lossless_run_delivers_everything_in_order(out: Path) -> None:
-    report = run(lidar_graph(out), out)
+@pytest.fixture(params=[lambda document: document, in_one_process], ids=["processes", "threads"])
+def placed(request: pytest.FixtureRequest) -> Placing:
+    """Puts a graph's nodes into processes of their own, or all but the sink into one."""
+    return request.param
+
+
+def test_a_lossless_run_delivers_everything_in_order(out: Path, placed: Placing) -> None:
+    report = run(placed(lidar_graph(out)), out)
     assert report.exit_code == 0
     assert lines(out) == expected(20, "ok,ok,absent")
     for account in report.edges:
@@ -46,11 +54,11 @@ def test_placement_and_transport_change_nothing_in_the_outputs(out: Path, placem
     assert len(report.processes) == (3 if placement == "thread" else 4)
 
 
-def test_inputs_of_the_same_time_are_joined(out: Path) -> None:
+def test_inputs_of_the_same_time_are_joined(out: Path, placed: Placing) -> None:
     document = lidar_graph(out, fuse={"inputs": {"scan": "scans", "semantics": "label", "image": "camera"}})
     document["nodes"]["camera"] = node("Frames", offset_ms=2)
     document["nodes"]["fuse"]["sync"] = {"tolerance_ms": 4}
-    assert run(document, out).exit_code == 0
+    assert run(placed(document), out).exit_code == 0
     assert lines(out) == expected(20, "ok,ok,ok")
 
 
@@ -80,10 +88,10 @@ def test_a_live_run_keeps_the_recorded_pace(out: Path) -> None:
     assert report.duration_s >= 29 / 50 / 2
 
 
-def test_latest_drops_and_counts_under_overload(out: Path) -> None:
+def test_latest_drops_and_counts_under_overload(out: Path, placed: Placing) -> None:
     """A node slower than its input: what is dropped is counted, what is delivered is in order, nothing else is lost."""
     document = lidar_graph(out, scans={"params": {"count": 60}}, label={"params": {"delay_ms": 40}})
-    report = run(document, out, rate=1.0)
+    report = run(placed(document), out, rate=1.0)
     account = edge(report, "scans -> label.scan")
     assert account.outcomes["overflow"] > 10
     assert account.outcomes["overflow"] + account.outcomes["used"] == 60
@@ -94,13 +102,13 @@ def test_latest_drops_and_counts_under_overload(out: Path) -> None:
     assert len(named) == account.outcomes["overflow"]
 
 
-def test_work_past_its_deadline_is_dropped_and_counted(out: Path) -> None:
+def test_work_past_its_deadline_is_dropped_and_counted(out: Path, placed: Placing) -> None:
     document = lidar_graph(
         out,
         scans={"params": {"count": 40}, "deadline_ms": 60},
         label={"inputs": {"scan": {"from": "scans", "queue": 30}}, "params": {"delay_ms": 30}},
     )
-    report = run(document, out, rate=1.0)
+    report = run(placed(document), out, rate=1.0)
     account = edge(report, "scans -> label.scan")
     assert account.outcomes["expired"] > 5
     assert account.unexplained == 0

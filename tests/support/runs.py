@@ -40,6 +40,14 @@ def lidar_graph(out: Path, **changes: dict[str, Any]) -> dict[str, Any]:
     return {"name": "test", "nodes": nodes}
 
 
+def in_one_process(document: dict[str, Any]) -> dict[str, Any]:
+    """The same graph with all nodes but ``lines`` in one process, so that they are neighbours."""
+    for name, entry in document["nodes"].items():
+        if name != "lines":
+            entry["placement"] = "thread"
+    return document
+
+
 def load(document: dict[str, Any], out: Path, *, policy: str = "all") -> Graph:
     """Check a graph given as plain data."""
     path = out / "graph.yaml"

@@ -14,12 +14,13 @@ QUEUE = 4  # messages that may be on their way, where a transport lets this be c
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
     """Where two peers meet. ``wire``: inproc, ipc or tcp. ``folder``: for sockets. ``endpoint``: the sender's, as it is
-    told to the receiver. ``context``: ZeroMQ's, which peers of one process share."""
+    told to the receiver. Peers of one process (inproc) share ``context``, ZeroMQ's, and the receiver has ``sender``."""
 
     wire: str
     folder: Path
     endpoint: str
     context: zmq.Context[Any]
+    sender: Any = None
 
 
 class Sender(Protocol):

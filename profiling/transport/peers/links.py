@@ -1,4 +1,5 @@
-"""Rangecast's own links, as two nodes of a graph have them: codec, I/O threads, outbox, credit (policy ``all``)."""
+"""Rangecast's own links, as two nodes of a graph have them: outbox and credit (policy ``all``), and between processes
+codec and I/O threads."""
 
 from __future__ import annotations
 
@@ -8,9 +9,8 @@ import numpy as np
 
 from pipeline import account
 from pipeline.control import InputSpec, NodeTask, OutputSpec
+from pipeline.links.inbox import Arrived
 from pipeline.links.node_links import NodeLinks
-from pipeline.links.publisher import inproc_endpoint
-from pipeline.links.subscriber import Arrived
 from pipeline.messages import Header, Message, uint8
 from profiling.transport.peers.interface import QUEUE, Meeting
 
@@ -24,20 +24,20 @@ class Payload(Message, frozen=True, kw_only=True):
 class Sender:
     def __init__(self, meeting: Meeting) -> None:
         outputs = [OutputSpec("receiver.payload", "all", QUEUE)]
-        self._links = NodeLinks(_task("sender", outputs=outputs), meeting.context, input_types={})
-        own_process = meeting.wire == "inproc"
+        neighbours = ["receiver"] if meeting.wire == "inproc" else []
+        task = _task("sender", outputs=outputs)
+        self.links = NodeLinks(task, meeting.context, input_types={}, neighbours=neighbours)
         endpoint = "tcp://127.0.0.1:*" if meeting.wire == "tcp" else f"ipc://{meeting.folder}/links"
-        bound = self._links.output.bind(endpoint, curve=False, inproc=own_process)
-        self.endpoint = inproc_endpoint("sender") if own_process else bound
-        self._links.start({}, [])
+        self.endpoint = self.links.output.bind(endpoint, curve=False) or ""
+        self.links.start({}, [], {})
         self._seq = 0
 
     def send(self, payload: np.ndarray) -> None:
-        self._links.output.publish(Payload(header=Header(source="sender", seq=self._seq), values=payload))
+        self.links.output.publish(Payload(header=Header(source="sender", seq=self._seq), values=payload))
         self._seq += 1
 
     def close(self) -> None:
-        self._links.close()
+        self.links.close()
 
 
 class Receiver:
@@ -54,11 +54,12 @@ class Receiver:
             publisher_is_source=True,
         )
         self._links = NodeLinks(_task("receiver", inputs=[given]), meeting.context, input_types={"payload": Payload})
-        self._links.start({"sender": meeting.endpoint}, [])
+        neighbours = {"sender": meeting.sender.links} if meeting.wire == "inproc" else {}
+        self._links.start({"sender": meeting.endpoint}, [], neighbours)
         self._arrived: Arrived | None = None
 
     def receive(self) -> np.ndarray:
-        item = self._links.inputs.receive(timeout_s=None)
+        item = self._links.inbox.receive(timeout_s=None)
         assert isinstance(item, Arrived)  # the sender is ended after us
         self._arrived = item
         message: Any = item.message

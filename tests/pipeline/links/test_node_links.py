@@ -16,8 +16,8 @@ from pipeline.codec import encode
 from pipeline.consumer import Consumer
 from pipeline.control import InputSpec, NodeTask
 from pipeline.links import wire
+from pipeline.links.inbox import Arrived, InputEnded
 from pipeline.links.node_links import NodeLinks
-from pipeline.links.subscriber import Arrived, InputEnded
 from pipeline.messages import CameraFrame, Header, LidarScan
 
 SCAN = LidarScan(header=Header(seq=7, name="seven"), points=np.ones((5, 4), np.float32))
@@ -90,7 +90,7 @@ def linked() -> Iterator[tuple[Publisher, NodeLinks]]:
         trace=None,
     )
     links = NodeLinks(task, context, input_types={"scan": LidarScan})
-    links.start({"lidar": endpoint}, [])
+    links.start({"lidar": endpoint}, [], {})
     assert publisher.await_hello().credit == 4
     yield publisher, links
     links.close()
@@ -113,12 +113,12 @@ def test_what_is_not_a_message_is_counted_told_back_and_passed_over(linked: tupl
     publisher.message(5, SCAN)
     publisher.send(wire.END, wire.encode_body(wire.End("finished")))
 
-    arrived = links.inputs.receive(5)
+    arrived = links.inbox.receive(5)
     assert isinstance(arrived, Arrived)
     assert arrived.link.seq == 5
     assert np.array_equal(arrived.message.points, SCAN.points)
-    assert isinstance(links.inputs.receive(5), InputEnded)
-    assert links.inputs.malformed == 6
+    assert isinstance(links.inbox.receive(5), InputEnded)
+    assert links.inbox.malformed == 6
     assert publisher.outcomes(5) == dict.fromkeys(range(5), "malformed")
 
 
@@ -130,7 +130,7 @@ def test_random_frames_never_stop_a_link(linked: tuple[Publisher, NodeLinks], ju
         publisher.send(*frames, b"") if not frames else publisher.send(*frames)
     publisher.message(9, SCAN)
     while True:
-        item = links.inputs.receive(5)
+        item = links.inbox.receive(5)
         assert item is not None
         if isinstance(item, Arrived) and item.link.seq == 9:
             break
@@ -144,7 +144,7 @@ def test_a_huge_claim_allocates_nothing(linked: tuple[Publisher, NodeLinks]) -> 
     tracemalloc.start()
     publisher.data(0, msgspec.msgpack.encode(lie), *arrays)
     publisher.message(1, SCAN)
-    assert links.inputs.receive(5).link.seq == 1
+    assert links.inbox.receive(5).link.seq == 1
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5_000_000

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from pipeline import account
 from pipeline.links.outbox import Outbox, Parcel
-from pipeline.messages import Header
+from pipeline.messages import Header, Message
 
 
 def parcel(seq: int, deadline_ns: int | None = None) -> Parcel:
-    return Parcel(Header(seq=seq, name=str(seq), deadline_ns=deadline_ns), [b"x"], published_ns=0)
+    return Parcel(Message(header=Header(seq=seq, name=str(seq), deadline_ns=deadline_ns)), [b"x"], published_ns=0)
 
 
 def connected(policy: str, queue: int, credit: int) -> Outbox:
