@@ -9,8 +9,10 @@ from typing import Any
 from torch import nn
 
 from errors import UserError
+from models.detection.faster_rcnn.network import FasterRCNN
 from models.detection.fcos import FCOS
 from models.detection.fssd import FSSD
+from models.detection.intertwiner.network import InterNet
 from models.detection.retinanet import RetinaNet
 from models.detection.rfbnet import RFBNet
 
@@ -24,6 +26,12 @@ DETECTORS: Mapping[str, Callable[..., nn.Module]] = {
     "fcos-r18": partial(FCOS, backbone="resnet18"),
     "fcos-r50": partial(FCOS, backbone="resnet50"),
     "fcos-vgg16": partial(FCOS, backbone="vgg16"),
+    "faster-rcnn-r18": partial(FasterRCNN, backbone="resnet18"),
+    "faster-rcnn-r50": partial(FasterRCNN, backbone="resnet50"),
+    "faster-rcnn-r101": partial(FasterRCNN, backbone="resnet101"),
+    "internet-r18": partial(InterNet, backbone="resnet18"),
+    "internet-r50": partial(InterNet, backbone="resnet50"),
+    "internet-r101": partial(InterNet, backbone="resnet101"),
 }
 """Each takes the number of classes, and its network's further arguments by name."""
 
