@@ -37,7 +37,7 @@ def positive_bag_loss(odds: Tensor) -> Tensor:
 
     Every bag has a member.
     """
-    members = odds.isfinite().sum(dim=1)
+    members = odds.isfinite().sum(dim=1, dtype=odds.dtype)
     return F.softplus(members.log() - odds.logsumexp(dim=1))
 
 

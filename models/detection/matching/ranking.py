@@ -52,14 +52,13 @@ def best_of_each(quality: Tensor, positives: Tensor, ignored: Tensor) -> Tensor:
     most = min(int((positives + ignored).max()), priors)
     best, index = quality.topk(most, dim=1)
     rank = torch.arange(most, device=quality.device)
-    suits = best > 0
-    near = suits & (rank < (positives + ignored)[:, None])
+    near = (best > 0) & (rank < (positives + ignored)[:, None])
     owners[index[near]] = IGNORED
 
     claims = torch.zeros_like(quality).scatter_(1, index, best * (rank < positives[:, None]))
     claim, claimant = claims.max(dim=0)
     owners = torch.where(claim > 0, claimant, owners)
-    return _without_losers(owners, quality, suits[:, 0] & (positives > 0))
+    return _without_losers(owners, quality, claims.any(dim=1))
 
 
 def _without_losers(owners: Tensor, quality: Tensor, entitled: Tensor) -> Tensor:
