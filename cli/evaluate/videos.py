@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evaluation.actions.protocol import ActionScores
+    from evaluation.proposals.chance import Chance
     from evaluation.proposals.protocol import RecallCurve
     from evaluation.videos import VideoNames
     from formats.temporal.annotations import AnnotatedVideo
@@ -34,9 +35,13 @@ def proposals(
     annotations: Annotations,
     subset: Subset = None,
     protocol: Protocol = "activitynet",
+    chance: Annotated[
+        bool, typer.Option("--chance", help="Also score segments of the same lengths at random places.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for scores.json and recall.png.")] = None,
 ) -> int:
     """Score temporal action proposals as ActivityNet does: AR@AN, and the area under it."""
+    from evaluation.proposals.chance import by_chance
     from evaluation.proposals.protocol import PROTOCOLS, recall_curve
     from evaluation.proposals.report import report
 
@@ -45,18 +50,19 @@ def proposals(
         prepare(out, draws=True)
     given = _read(predictions, annotations, subset)
     _remark(given.names)
-    curve = recall_curve(
-        {name: video.segments_s for name, video in given.truths.items()},
-        {name: video.segments_s for name, video in given.predictions.items()},
-        PROTOCOLS[protocol],
-    )
-    _print_recall(curve, PROTOCOLS[protocol].listed)
+    truths = {name: video.segments_s for name, video in given.truths.items()}
+    found = {name: video.segments_s for name, video in given.predictions.items()}
+    curve = recall_curve(truths, found, PROTOCOLS[protocol])
+    durations_s = {name: video.duration_s for name, video in given.truths.items()}
+    anywhere = by_chance(truths, found, durations_s, PROTOCOLS[protocol]) if chance else None
+    _print_recall(curve, PROTOCOLS[protocol].listed, anywhere)
     if out is not None:
         from evaluation.proposals.pictures import draw_recall
 
         about = _about("proposals", predictions, annotations, subset, protocol, given.names)
         listed = PROTOCOLS[protocol].listed
-        save(out, about | report(curve, listed), {"recall.png": lambda path: draw_recall(curve, listed, path)})
+        values = report(curve, listed) | ({} if anywhere is None else {"by_chance": anywhere._asdict()})
+        save(out, about | values, {"recall.png": lambda path: draw_recall(curve, listed, path)})
     return 0
 
 
@@ -155,17 +161,23 @@ def _table(first: str, *columns: str) -> Table:
     return table
 
 
-def _print_recall(curve: RecallCurve, listed: Sequence[int]) -> None:
+def _print_recall(curve: RecallCurve, listed: Sequence[int], anywhere: Chance | None) -> None:
     from cli.show import console
 
     console.print("Recall in %, by the average number of proposals per video (AN)")
     table = _table("", *(f"@{number}" for number in listed))
     recall = [curve.at(number) for number in listed]
     table.add_row("AR", *(percent(at.mean()) for at in recall), style="bold")
+    if anywhere is not None:
+        table.add_row("by chance", *(percent(anywhere.recall[number]) for number in listed))
     for k, threshold in enumerate(curve.tiou):
         table.add_row(f"tIoU {threshold:.2f}", *(percent(at[k]) for at in recall))
     console.print(table)
     console.print(f"[bold]AUC {100 * curve.auc:.2f}[/] (AR over AN up to {curve.average_number[-1]:g})")
+    if anywhere is not None:
+        console.print(
+            f"by chance {100 * anywhere.auc:.2f} ± {100 * anywhere.auc_std:.2f}: the same lengths at random places"
+        )
     console.print(
         f"{curve.actions:,} actions in {curve.videos:,} videos, {curve.proposals:,} proposals, {curve.used:,} of them "
         f"at AN {curve.average_number[-1]:g}.",

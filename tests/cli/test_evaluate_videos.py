@@ -126,3 +126,16 @@ def test_an_evaluation_that_fails_writes_nothing(tmp_path: Path, given: list[str
     (tmp_path / "predicted.json").write_text('{"results": {"a": []}}')
     assert main(["evaluate", "proposals", *given, "--subset", "validation", "--out", str(tmp_path / "out")]) == 2
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_chance_is_said_and_saved(given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", "proposals", *given, "--subset", "validation", "--chance", "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "--chance: the annotations do not say how long video 'a' is" in capsys.readouterr().err
+    database = {name: {**video, "duration": 200.0} for name, video in TRUTH["database"].items()}
+    (tmp_path / "truth.json").write_text(json.dumps({"database": database}))
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    chance = json.loads((tmp_path / "out" / "scores.json").read_text())["by_chance"]
+    assert f"by chance {100 * chance['auc']:.2f} ±" in said
+    assert 0 <= chance["recall"]["1"] < 0.2
