@@ -25,6 +25,9 @@ _MEASURES = {
     "adversarial_relative_max": "{:.1e}",
     "same_label": "{:.3%}",
     "same_proposals": "{:.2%}",
+    "same_boxes": "{:.2%}",
+    "box_error": "{:.1e}",
+    "score_error": "{:.1e}",
     "least_cosine": "{:.4f}",
     "miou": "{:.1%}",
     "miou_change": "{:+.2%}",
@@ -41,7 +44,10 @@ def model(
     size: Annotated[str | None, typer.Option(help="HxW of the input. Default: as trained.")] = None,
     batch: Annotated[str, typer.Option(help="N, or MIN:OPT:MAX.")] = "1",
     opset: Annotated[int | None, typer.Option(help="Of the ONNX graph.")] = None,
-    outputs: Annotated[str, typer.Option(help="both, logits, labels: arg-max in the graph or not.")] = "both",
+    outputs: Annotated[
+        str | None,
+        typer.Option(help="squeezesegv3: both, logits, labels. Detectors: boxes, detections (NMS in the graph), raw."),
+    ] = None,
     store: Annotated[str, typer.Option(help="How the file stores weights: fp16, int8, fp32.")] = "fp16",
     trained_on: Annotated[str | None, typer.Option(help="What the weights learnt from, in a line.")] = None,
     gpus: Annotated[str | None, typer.Option(help="TensorRT-RTX: SM80,SM86,… Default: SM80,SM86,SM89,SM120.")] = None,
@@ -58,13 +64,14 @@ def model(
     """Make a model's graph and engines, prove each stage, and leave a folder that the pipeline runs."""
     from export import folder as folders
     from export.cache import StepCache
+    from export.families import choose_outputs, find
     from export.prove import GRAPH, STORED
     from export.request import DEFAULT_CAPABILITIES, ExportRequest, builds, parse_batch, parse_size
     from export.steps import Export, request_key
 
     model_name, source = _source(name, weights)
     height, width = parse_size(size) if size else (None, None)
-    require_known("--outputs", outputs, ("both", "logits", "labels"))
+    choose_outputs(find(model_name), outputs)
     require_known("--store", store, ("fp16", "int8", "fp32"))
     made = builds(_names(to), _names(precision))
     if gpus and all(build.target != "tensorrt-rtx" for build in made):
@@ -208,7 +215,7 @@ def _refuse_graph_options(
     size: str | None,
     batch: str,
     opset: int | None,
-    outputs: str,
+    outputs: str | None,
     store: str,
     trained_on: str | None,
     source: Path | None,
@@ -217,7 +224,7 @@ def _refuse_graph_options(
         "--size": size is not None,
         "--batch": batch != "1",
         "--opset": opset is not None,
-        "--outputs": outputs != "both",
+        "--outputs": outputs is not None,
         "--store": store != "fp16",
         "--trained-on": trained_on is not None,
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from export.families import Arrays, Family, Sample
 from export.layers import Difference
-from inference.manifest import Stage
+from inference.manifest import Manifest, Stage
 
 FP32_RELATIVE = 1e-4
 """Largest difference of a float32 stage's outputs, relative to the largest value of that output."""
@@ -55,6 +55,7 @@ def stage(
     expected: Sequence[Arrays],
     samples: Sequence[Sample],
     family: Family,
+    manifest: Manifest,
     find_layer: FindLayer | None = None,
 ) -> Stage:
     """Compare what a stage gave with what the network gives.
@@ -63,7 +64,7 @@ def stage(
     gives no scores, what the family says its task allows, on real inputs where there are any; int8 has none, what it
     costs is stated. Nothing may be infinite or NaN.
     """
-    measures = compare(found, expected, samples, family)
+    measures = compare(found, expected, samples, family, manifest)
     bounds = _bounds(precision, measures, family)
     passed = measures["finite"] == 1 and all(bound.is_kept(measures) for bound in bounds)
     difference = find_layer() if find_layer is not None and not passed else None
@@ -79,21 +80,26 @@ def stage(
 
 
 def compare(
-    found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample], family: Family
+    found: Sequence[Arrays],
+    expected: Sequence[Arrays],
+    samples: Sequence[Sample],
+    family: Family,
+    manifest: Manifest,
 ) -> dict[str, float]:
     """Named measures of how far ``found`` is from ``expected``; see docs/export.md for what each is."""
     kinds = {sample.kind for sample in samples}
     usual = [i for i, s in enumerate(samples) if s.kind != "adversarial" and (s.kind != "made up" or len(kinds) < 3)]
-    errors = [_errors(ours, theirs) for ours, theirs in zip(found, expected, strict=True)]
+    names = family.by_value(manifest)
+    errors = [_errors(ours, theirs, names) for ours, theirs in zip(found, expected, strict=True)]
     finite = all(np.isfinite(values).all() for arrays in found for values in arrays.values())
     measures = {"finite": float(finite)}
-    if any(each.size for each in errors):
+    if names:
         unusual = [i for i in range(len(samples)) if samples[i].kind == "adversarial"]
         measures["relative_max"] = _worst(errors[i].max() for i in usual)
         measures["relative_q999"] = _worst(np.quantile(errors[i], 0.999) for i in usual)
         measures["adversarial_relative_max"] = _worst(errors[i].max() for i in unusual)
     return measures | family.measure(
-        [found[i] for i in usual], [expected[i] for i in usual], [samples[i] for i in usual]
+        manifest, [found[i] for i in usual], [expected[i] for i in usual], [samples[i] for i in usual]
     )
 
 
@@ -106,12 +112,11 @@ def _bounds(precision: str, measures: Mapping[str, float], family: Family) -> li
     return [Bound(what, True, limit) for what, limit in least.items()]
 
 
-def _errors(ours: Arrays, theirs: Arrays) -> np.ndarray:
-    """Of all floating-point outputs: |difference| / largest |expected|."""
+def _errors(ours: Arrays, theirs: Arrays, names: Sequence[str]) -> np.ndarray:
+    """Of the outputs of these names: |difference| / largest |expected|."""
     parts = [
-        np.abs(np.float64(ours[name]) - values).ravel() / max(float(np.abs(values).max()), 1e-12)
-        for name, values in theirs.items()
-        if np.issubdtype(values.dtype, np.floating)
+        np.abs(np.float64(ours[name]) - theirs[name]).ravel() / max(float(np.abs(theirs[name]).max()), 1e-12)
+        for name in names
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
 

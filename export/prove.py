@@ -50,7 +50,7 @@ def prove(
         network = family.load(request)
         exact, stored = (outputs_of(_torch(each, manifest), samples) for each in (network.exact, network.stored))
         on_progress(STORED, 1 / steps)
-        stages.append(stage(STORED, "torch", request.storage, stored, exact, samples, family))
+        stages.append(stage(STORED, "torch", request.storage, stored, exact, samples, family, manifest))
         expected, earlier = stored, ()
     else:
         earlier = tuple(s for s in manifest.parity.stages if s.name in (STORED, GRAPH)) if manifest.parity else ()
@@ -86,7 +86,7 @@ def _stage(
             raise
         return Stage(name=name, backend=backend, precision=build.precision, passed=None, note=str(error))
     find = _finder(folder, manifest, build, samples[0].inputs, layers)
-    return stage(name, backend, build.precision, found, expected, samples, family, find)
+    return stage(name, backend, build.precision, found, expected, samples, family, manifest, find)
 
 
 def _run(

@@ -44,7 +44,8 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         model: of :data:`export.families.MODELS`.
         weights: a checkpoint, the folder of an exported model, or None: random ones.
         builds: what to make.
-        height, width, outputs, storage, trained_on: of the graph; None: as the checkpoint was trained.
+        height, width, storage, trained_on: of the graph; None: as the checkpoint was trained.
+        outputs: which of the family's the graph gives; None: the usual.
         opset: of the graph, and of those that are made of it; None: :data:`DEFAULT_OPSET`, bf16 its own.
         capabilities: GPUs that TensorRT-RTX builds for.
         version_compatible: TensorRT engines that later versions run.
@@ -59,7 +60,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     width: int | None = None
     batch: Batch = ONE
     opset: int | None = None
-    outputs: str = "both"
+    outputs: str | None = None
     storage: str = "fp16"
     trained_on: str | None = None
     capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES

@@ -13,7 +13,7 @@ import msgspec
 from errors import UserError
 from export import folder as folders
 from export.cache import Result, StepCache, code_sha256, versions
-from export.families import Family, Sample, find
+from export.families import Family, Sample, choose_outputs, find
 from export.families import Request as GraphRequest
 from export.layers import FILE as LAYERS
 from export.request import Build, ExportRequest
@@ -61,6 +61,7 @@ class Export:
         self.request, self.out = request, out
         self._cache, self._watch, self._on_progress = cache, watch, on_progress
         self._family: Family = find(request.model)
+        self._outputs = choose_outputs(self._family, request.outputs)
         self._weights = _identity(request.weights)
         self._opset = DEFAULT_OPSET if request.opset is None else request.opset
 
@@ -122,7 +123,7 @@ class Export:
             "width": str(request.width),
             "batch": str(request.batch),
             "opset": str(self._opset),
-            "outputs": request.outputs,
+            "outputs": str(self._outputs),
             "storage": request.storage,
             "trained_on": str(request.trained_on),
             "code": code_sha256("export/families", *_GRAPH_CODE, "models"),
@@ -163,7 +164,7 @@ class Export:
 
     def _graph_request(self) -> GraphRequest:
         r = self.request
-        return GraphRequest(r.weights, r.height, r.width, r.batch, r.outputs, r.storage, self._opset, r.trained_on)
+        return GraphRequest(r.weights, r.height, r.width, r.batch, self._outputs, r.storage, self._opset, r.trained_on)
 
     def _build(self, build: Build, graph: Path, base: Manifest, staged: Path) -> Iterator[Artifact]:
         """Make one target in one precision; what is new in the folder."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from errors import require_known
+from errors import UserError, require_known
 from inference.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Request(NamedTuple):
     height: int | None
     width: int | None
     batch: Batch
-    outputs: str
+    outputs: str | None
+    """Of the family's own; None: it has but one kind."""
     storage: Storage
     opset: int
     trained_on: str | None
@@ -61,6 +62,8 @@ class Family(Protocol):
     name: str
     shipped: Path | None
     """The folder of the exported model that the project ships, where it ships one."""
+    outputs: tuple[str, ...]
+    """What its graph can give, for ``--outputs``; the usual first. Empty: there is no choice."""
     keep_fp32: Mapping[str, tuple[str, ...]]
     """By precision, patterns of what stays in float32 (:class:`export.precision.keep.KeepFp32`)."""
     least_alike: Mapping[Literal["fp32", "half"], Mapping[str, float]]
@@ -80,8 +83,13 @@ class Family(Protocol):
         """``count`` inputs, evenly spread over a folder of recordings. Raises UserError: there are none."""
         ...
 
+    def by_value(self, manifest: Manifest) -> Sequence[str]:
+        """Names of the outputs that are compared value by value. Decisions, and what is chosen by rank, are not:
+        rounding turns them over. :meth:`measure` says how much of them stays."""
+        ...
+
     def measure(
-        self, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
+        self, manifest: Manifest, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
     ) -> dict[str, float]:
         """The task's own measures of graph outputs, beside those of the network: ``same_label``, ``miou_change``."""
         ...
@@ -111,13 +119,50 @@ def _two_stream() -> Family:
     return TwoStreamFamily()
 
 
+def _detector(name: str, *size: int, two_stage: bool = False) -> Callable[[], Family]:
+    def load() -> Family:
+        from export.families.detectors import DetectorFamily
+
+        return DetectorFamily(name, size, two_stage)
+
+    return load
+
+
 MODELS: dict[str, Callable[[], Family]] = {
     "squeezesegv3-21": _squeezesegv3(21),
     "squeezesegv3-53": _squeezesegv3(53),
     "bcgnn-100": _bcgnn(100, 99),
     "bcgnn-128": _bcgnn(128, 64),
     "two-stream": _two_stream,
+    "retinanet-r18": _detector("retinanet-r18", 320, 320),
+    "retinanet-r50": _detector("retinanet-r50", 800, 1344),
+    "retinanet-vgg16": _detector("retinanet-vgg16", 320, 320),
+    "fssd-r18": _detector("fssd-r18", 320, 320),
+    "fssd-vgg16": _detector("fssd-vgg16", 320, 320),
+    "rfbnet-vgg16": _detector("rfbnet-vgg16", 320, 320),
+    "fcos-r18": _detector("fcos-r18", 320, 320),
+    "fcos-r50": _detector("fcos-r50", 800, 1344),
+    "fcos-vgg16": _detector("fcos-vgg16", 320, 320),
 }
+
+
+def scores_of(manifest: Manifest) -> list[str]:
+    """Names of the floating-point outputs: for :meth:`Family.by_value` of most families."""
+    return [output.name for output in manifest.outputs if output.dtype.startswith("float")]
+
+
+def choose_outputs(family: Family, given: str | None) -> str | None:
+    """What the graph shall give: what was asked for, or the family's usual.
+
+    Raises:
+        UserError: it cannot give that, or there is no choice.
+    """
+    if given is None:
+        return family.outputs[0] if family.outputs else None
+    if not family.outputs:
+        raise UserError(f"--outputs {given}: {family.name} gives but one kind of outputs; leave it out")
+    require_known(f"--outputs of {family.name}:", given, family.outputs)
+    return given
 
 
 def find(name: str) -> Family:

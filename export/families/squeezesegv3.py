@@ -17,7 +17,7 @@ import numpy as np
 
 from errors import UserError
 from evaluation.segmentation.protocol import confusion, scores
-from export.families import Arrays, Network, Request, Sample
+from export.families import Arrays, Network, Request, Sample, scores_of
 from formats.labelled_scans import find_recordings, points_of, read_classes, read_points
 from formats.labels import load_label_table
 from inference.manifest import Labels, Manifest, Normalisation, Provenance, SensorProfile, Tensor
@@ -36,6 +36,8 @@ SHIPPED = Path(__file__).resolve().parent.parent.parent / "weights"
 
 class SqueezeSegV3Family:
     """See :class:`export.families.Family`."""
+
+    outputs = tuple(OUTPUTS)
 
     # In int8 the first two stages, at full resolution, cost half of the labels that all layers together cost.
     keep_fp32: ClassVar = {"int8": ("*.backbone.enc1.*", "*.backbone.enc2.*")}
@@ -188,8 +190,12 @@ class SqueezeSegV3Family:
             samples.append(Sample(name, "scans", {INPUT: image[None]}, truth))
         return samples
 
+    def by_value(self, manifest: Manifest) -> Sequence[str]:
+        """See :class:`export.families.Family`."""
+        return scores_of(manifest)
+
     def measure(
-        self, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
+        self, manifest: Manifest, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
     ) -> dict[str, float]:
         """``same_label``: share of the pixels with a point that have the same class; where the truth is known, also
         ``miou`` over the classes that are there, on pixels, and ``miou_change``, against the network's."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from errors import UserError
-from export.families import Arrays, Network, Request, Sample
+from export.families import Arrays, Network, Request, Sample, scores_of
 from formats import video
 from formats.frames import list_files
 from formats.images_in_time import ImagesInTime
@@ -35,6 +35,7 @@ class TwoStreamFamily:
     """See :class:`export.families.Family`."""
 
     name = "two-stream"
+    outputs = ()
     keep_fp32: ClassVar = {}
     least_alike: ClassVar = {"fp32": {}, "half": {"least_cosine": 0.98}}
 
@@ -50,8 +51,6 @@ class TwoStreamFamily:
 
         if request.height is not None or request.width is not None:
             raise UserError(f"--size: {self.name} takes snippets of the size that it was trained on; leave it out")
-        if request.outputs != "both":
-            raise UserError(f"--outputs {request.outputs}: {self.name} gives features; leave it out")
         checkpoint = self._random() if request.weights is None else load_checkpoint(request.weights)
         exact = inference_form(checkpoint.restore())
         return Network(
@@ -135,8 +134,12 @@ class TwoStreamFamily:
             raise UserError(f"{data}: its videos are all shorter than a snippet; give longer ones")
         return samples[:count]
 
+    def by_value(self, manifest: Manifest) -> Sequence[str]:
+        """See :class:`export.families.Family`."""
+        return scores_of(manifest)
+
     def measure(
-        self, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
+        self, manifest: Manifest, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
     ) -> dict[str, float]:
         """``least_cosine``: of the angle between a stage's features of a snippet and the network's."""
         pairs = [(ours["features"], theirs["features"]) for ours, theirs in zip(found, expected, strict=True)]

@@ -94,7 +94,7 @@ def test_a_dry_run_makes_nothing(out, capsys):
         ),
         ([NAME, "--weights", "random", "--data", "nowhere"], "--data nowhere: no such folder"),
         ([NAME, "--weights", "random", "--gpus", "SM86"], "--gpus is for --to tensorrt-rtx"),
-        ([NAME, "--weights", "random", "--outputs", "label"], "--outputs 'label' is not known; did you mean 'labels'?"),
+        ([NAME, "--weights", "random", "--outputs", "labels"], "--outputs labels: tiny gives but one kind of outputs"),
         ([NAME, "--weights", "random", "--store", "fp8"], "--store 'fp8' is not known"),
         ([NAME, "--weights", "random", "--version-compatible"], "--version-compatible is for --to tensorrt"),
         (["verify", "nowhere"], "nowhere: no such folder"),

@@ -195,7 +195,7 @@ def test_measures_are_those_of_the_task():
     from export.families import Sample
 
     found = SqueezeSegV3Family(21).measure(
-        [{"labels": ours}], [{"labels": theirs}], [Sample("a", "scans", {INPUT: image}, truth)]
+        None, [{"labels": ours}], [{"labels": theirs}], [Sample("a", "scans", {INPUT: image}, truth)]
     )
     assert found["same_label"] == pytest.approx(0.9)
     # Ours: road 8 of 10, car 0 of 2. The network's: road 9 of 10, car 0 of 1.

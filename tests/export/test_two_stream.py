@@ -11,7 +11,7 @@ pytest.importorskip("onnxslim")
 
 from errors import UserError  # noqa: E402
 from export.cache import StepCache  # noqa: E402
-from export.families import Request, find  # noqa: E402
+from export.families import Request, choose_outputs, find  # noqa: E402
 from export.request import Build, ExportRequest  # noqa: E402
 from export.steps import Export  # noqa: E402
 from export.to_onnx_options import ONE  # noqa: E402
@@ -91,22 +91,17 @@ def test_every_stage_agrees_with_the_network_on_real_snippets(exported):
 def test_cosine_of_known_angles():
     same, turned = np.array([[3.0, 0.0]]), np.array([[1.0, 1.0]])
     measure = find("two-stream").measure
-    assert measure([{"features": same}], [{"features": 2 * same}], []) == {"least_cosine": pytest.approx(1)}
-    both = measure([{"features": same}, {"features": turned}], [{"features": same}, {"features": same}], [])
+    assert measure(None, [{"features": same}], [{"features": 2 * same}], []) == {"least_cosine": pytest.approx(1)}
+    both = measure(None, [{"features": same}, {"features": turned}], [{"features": same}, {"features": same}], [])
     assert both["least_cosine"] == pytest.approx(np.sqrt(0.5))
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
-    [
-        ({"height": 64, "width": 64}, "--size: two-stream takes snippets of the size"),
-        ({"outputs": "labels"}, "--outputs labels: two-stream gives features"),
-    ],
-)
-def test_options_that_make_no_sense_here(weights, changes, what):
-    usual = {"height": None, "width": None, "batch": ONE, "outputs": "both", "storage": "fp32", "opset": 20}
-    with pytest.raises(UserError, match=what):
-        find("two-stream").load(Request(weights, trained_on=None, **(usual | changes)))
+def test_options_that_make_no_sense_here(weights):
+    usual = {"batch": ONE, "outputs": None, "storage": "fp32", "opset": 20}
+    with pytest.raises(UserError, match="--size: two-stream takes snippets of the size"):
+        find("two-stream").load(Request(weights, trained_on=None, height=64, width=64, **usual))
+    with pytest.raises(UserError, match="--outputs labels: two-stream gives but one kind"):
+        choose_outputs(find("two-stream"), "labels")
 
 
 def test_a_folder_without_videos(exported, tmp_path):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from errors import UserError
-from export.families import Arrays, Network, Request, Sample
+from export.families import Arrays, Network, Request, Sample, scores_of
 from export.weights import rounded
 from inference.manifest import Manifest, Provenance
 from inference.manifest import Tensor as TensorDescription
@@ -43,6 +43,7 @@ class TinyFamily:
 
     name = NAME
     shipped = None
+    outputs = ()
     keep_fp32: ClassVar = {}
     least_alike: ClassVar = {"fp32": {"same_label": 0.999}, "half": {"same_label": 0.995}}
 
@@ -85,8 +86,12 @@ class TinyFamily:
             raise UserError(f"{data}: no .npy files")
         return [Sample(file.name, "scans", {INPUT: np.load(file)}) for file in files]
 
+    def by_value(self, manifest: Manifest) -> Sequence[str]:
+        """See :class:`export.families.Family`."""
+        return scores_of(manifest)
+
     def measure(
-        self, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
+        self, manifest: Manifest, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
     ) -> dict[str, float]:
         same = [(a["labels"] == b["labels"]).mean() for a, b in zip(found, expected, strict=True)]
         return {"same_label": float(np.mean(same))}
