@@ -37,19 +37,30 @@ def _proposals() -> tuple[type[Recipe], Callable[..., Task]]:
     return ProposalRecipe, ProposalTask
 
 
+def _detection() -> tuple[type[Recipe], Callable[..., Task]]:
+    from training.detection.recipe import DetectionRecipe
+    from training.detection.task import DetectionTask
+
+    return DetectionRecipe, DetectionTask
+
+
 FAMILIES = {
     "squeezesegv3": _segmentation,
     "two-stream": _actions,
     "bcgnn": _proposals,
     "bmn": _proposals,
     "sliding-window": _proposals,
+    "detector": _detection,
 }
 """What can be trained: the recipe and the task of each family, imported when they are needed (torch)."""
 
 
 def train(
     config: Annotated[Path, typer.Argument(help="The recipe, such as configs/training/squeezesegv3-21.yaml.")],
-    data: Annotated[list[Path], typer.Option(help="SemanticKITTI, drives, or a folder of features and annotations.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="SemanticKITTI, drives, pictures with boxes, or a folder of features and annotations."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, state and logs.")],
     more_data: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # --data A B: click gives B here
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")] = False,

@@ -1,13 +1,24 @@
-"""Which recordings are trained on, and which are validated on."""
+"""Which recordings, or other named parts of a data set, are trained on, and which are validated on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Protocol, TypeVar
 
 from errors import UserError
-from formats.labelled_scans import Recording
 from training.recipe import Settings
+
+
+class Named(Protocol):
+    """A drive or another part of a data set."""
+
+    @property
+    def name(self) -> str:
+        """By which patterns choose it."""
+
+
+Drive = TypeVar("Drive", bound=Named)
 
 
 class DataSettings(Settings, kw_only=True):
@@ -18,8 +29,8 @@ class DataSettings(Settings, kw_only=True):
 
 
 def split(
-    drives: Sequence[Recording], training: Sequence[str], validation: Sequence[str]
-) -> tuple[list[Recording], list[Recording]]:
+    drives: Sequence[Drive], training: Sequence[str], validation: Sequence[str]
+) -> tuple[list[Drive], list[Drive]]:
     """The drives whose names match patterns such as ``08`` or ``street-*``. What is validated on is not trained on.
 
     Both by name; several drives can have one name, in different folders.
@@ -40,5 +51,5 @@ def split(
     return chosen, held_out
 
 
-def _matches(drive: Recording, patterns: Sequence[str]) -> bool:
+def _matches(drive: Named, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(drive.name, pattern) for pattern in patterns)
