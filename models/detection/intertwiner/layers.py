@@ -22,7 +22,7 @@ class MakeUp(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU())
-        initialise(self)
+        _draw_as_the_head(self)
 
     def forward(self, pooled: Tensor) -> Tensor:
         """See the class."""
@@ -43,11 +43,20 @@ class Critic(nn.Module):
             *(nn.Conv2d(channels, 2 * channels, 3, 2, padding=1), nn.ReLU()),
             *(nn.Conv2d(2 * channels, hidden, ROI_SIZE // 2), nn.ReLU(), nn.Flatten()),
         )
-        initialise(self)
+        _draw_as_the_head(self)
 
     def forward(self, pooled: Tensor) -> Tensor:
         """See the class."""
         return self.layers(pooled)
+
+
+def _draw_as_the_head(part: nn.Module) -> None:
+    """The critic's features are added to those of :class:`~models.detection.faster_rcnn.box_head.BoxHead`: the paper's
+    Table 2c shows what becomes of sums of unlike sizes."""
+    for layer in part.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_uniform_(layer.weight, a=1)
+            nn.init.zeros_(layer.bias)
 
 
 class Generator(nn.Module):
