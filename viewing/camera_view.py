@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +12,8 @@ from viewing.style import PANEL, draw_dots, put_text, text_width
 
 _DIMMED = 0.62
 _GROUPS = 8
+
+Rect = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 @dataclass(frozen=True)
@@ -48,22 +51,43 @@ def camera_view(
         u = (pixels[drawn, 0] + 0.5) * scale_x - 0.5
         v = (pixels[drawn, 1] + 0.5) * scale_y - 0.5
         draw_dots(view, u, v, colors[drawn], diameter_px=max(width / 430, 1.0), groups=_GROUPS)
-    for box in sorted(boxes, key=lambda b: -b.order_m):
-        _draw_box(view, box, scale_x, scale_y)
+    _draw_boxes(view, boxes, scale_x, scale_y)
     return view
 
 
-def _draw_box(view: np.ndarray, box: Box, scale_x: float, scale_y: float) -> None:
-    x1, y1, x2, y2 = (round(c * s) for c, s in zip(box.box, (scale_x, scale_y) * 2, strict=True))
-    cv2.rectangle(view, (x1, y1), (x2, y2), PANEL, 3, cv2.LINE_AA)
-    cv2.rectangle(view, (x1, y1), (x2, y2), box.color, 1, cv2.LINE_AA)
+def _draw_boxes(view: np.ndarray, boxes: Sequence[Box], scale_x: float, scale_y: float) -> None:
+    """Near boxes over far ones, and all texts over all boxes: the nearest has the first choice of a place."""
+    far_first = sorted(boxes, key=lambda box: -box.order_m)
+    corners = [[round(c * s) for c, s in zip(box.box, (scale_x, scale_y) * 2, strict=True)] for box in far_first]
+    for box, (x1, y1, x2, y2) in zip(far_first, corners, strict=True):
+        cv2.rectangle(view, (x1, y1), (x2, y2), PANEL, 3, cv2.LINE_AA)
+        cv2.rectangle(view, (x1, y1), (x2, y2), box.color, 1, cv2.LINE_AA)
     size = max(9.0, view.shape[1] / 100)
     pad = round(size * 0.45)
-    width, height = text_width(box.text, size) + 2 * pad, round(size) + 2 * pad
-    left = min(max(x1, 0), view.shape[1] - width)
-    top = y1 - height if y1 >= height else max(y1, 0)
-    cv2.rectangle(view, (left, top), (left + width, top + height), box.color, cv2.FILLED)
-    put_text(view, box.text, (left + pad, top + height - pad), size, _readable_on(box.color))
+    taken: list[Rect] = []
+    for box, edges in reversed(list(zip(far_first, corners, strict=True))):
+        width, height = text_width(box.text, size) + 2 * pad, round(size) + 2 * pad
+        left, top = place = _place(view, edges, width, height, taken)
+        taken.append((left, top, left + width, top + height))
+        cv2.rectangle(view, place, (left + width, top + height), box.color, cv2.FILLED)
+        put_text(view, box.text, (left + pad, top + height - pad), size, _readable_on(box.color))
+
+
+def _place(view: np.ndarray, edges: Sequence[int], width: int, height: int, taken: Sequence[Rect]) -> tuple[int, int]:
+    """Left and top of a text at its box: above it, inside at the top, below it or inside at the bottom, at its left or
+    right end; the first of these that covers the least of the texts that are there."""
+    x1, y1, x2, y2 = edges
+    places = [
+        (min(max(left, 0), max(view.shape[1] - width, 0)), min(max(top, 0), max(view.shape[0] - height, 0)))
+        for top in (y1 - height, y1, y2, y2 - height)
+        for left in (x1, x2 - width)
+    ]
+    return min(places, key=lambda at: sum(_shared((*at, at[0] + width, at[1] + height), each) for each in taken))
+
+
+def _shared(a: Rect, b: Rect) -> int:
+    """Pixels that two rectangles share."""
+    return max(min(a[2], b[2]) - max(a[0], b[0]), 0) * max(min(a[3], b[3]) - max(a[1], b[1]), 0)
 
 
 def _readable_on(color: tuple[int, int, int]) -> tuple[int, int, int]:

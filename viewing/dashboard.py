@@ -20,6 +20,7 @@ from viewing.style import (
     palette,
     put_text,
     range_colors,
+    shorten,
     text_width,
 )
 from viewing.timeline import Stretch, caption, timeline
@@ -123,7 +124,6 @@ def layout(
         right = margin + left_width + margin
         eye = (right, top, width - margin - right, bottom - top)
         beside_camera = left_width - camera[2] - margin
-        half = (left_width - margin) // 2
         if not has_objects:
             classes, objects = (margin, y, left_width, rest), None
         elif beside_camera > 25 * unit:  # a camera that is not wide leaves room for the objects
@@ -132,7 +132,8 @@ def layout(
                 (camera[2] + 2 * margin, camera[1], beside_camera, camera[3]),
             )
         else:
-            classes, objects = (margin, y, half, rest), (margin + half + margin, y, left_width - half - margin, rest)
+            objects = (margin + left_width - round(24 * unit), y, round(24 * unit), rest)
+            classes = (margin, y, objects[0] - 2 * margin, rest)
     else:
         classes_width = round(15 * unit)
         eye = (margin, y, inner - classes_width - margin, rest)
@@ -217,8 +218,10 @@ def _draw_classes(canvas: np.ndarray, plan: Layout, scene: Scene, class_colors: 
         percent = f"{100 * share:.1f}%" if share >= 0.001 else "<0.1%"
         cv2.rectangle(canvas, (x, y), (x + swatch, y + swatch), color, cv2.FILLED, cv2.LINE_AA)
         baseline = y + swatch - 0.1 * plan.unit
-        put_text(canvas, scene.class_names[index], (x + swatch + 0.7 * plan.unit, baseline), size, TEXT)
-        put_text(canvas, percent, (x + column_width - text_width(percent, size), baseline), size, MUTED)
+        name_x, percent_x = x + swatch + 0.7 * plan.unit, x + column_width - text_width(percent, size)
+        name = shorten(scene.class_names[index], size, percent_x - name_x - 0.5 * plan.unit)
+        put_text(canvas, name, (name_x, baseline), size, TEXT)
+        put_text(canvas, percent, (percent_x, baseline), size, MUTED)
 
 
 def _draw_objects(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:

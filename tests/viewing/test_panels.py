@@ -57,6 +57,22 @@ def test_a_box_is_drawn_at_its_place_even_at_the_image_border():
     assert v.max() in (160, 161)
 
 
+def test_texts_of_boxes_do_not_cover_each_other():
+    """Three objects in one place: each text is a bar of its colour, with all of its pixels."""
+    image = np.zeros((200, 300, 3), np.uint8)
+    one = camera_view(image, 900, 600, boxes=(Box((60, 60, 160, 120), "car  5.0 m  0.90", GREEN, 5.0),))
+    bar = (one == GREEN).all(axis=2).sum() * 0.9
+    same_place = tuple(
+        Box((60 + i, 60, 160, 120 + i), f"car  {i}.0 m  0.90", color, i) for i, color in enumerate((RED, GREEN, BLUE))
+    )
+    view = camera_view(image, 900, 600, boxes=same_place)
+    for color in (RED, GREEN, BLUE):
+        assert (view == color).all(axis=2).sum() > bar * 0.75
+    corner = Box((-20, -20, 5, 5), "person  0.50", GREEN, 1)
+    shown = (camera_view(image, 900, 600, boxes=(corner,)) == GREEN).all(axis=2)
+    assert shown[:40].sum() == shown.sum() > 0
+
+
 def test_label_picture_shows_the_point_that_the_range_image_holds():
     rng = np.random.default_rng(3)
     H, W, N = 4, 6, 60
