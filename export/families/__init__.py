@@ -143,6 +143,12 @@ MODELS: dict[str, Callable[[], Family]] = {
     "fcos-r18": _detector("fcos-r18", 320, 320),
     "fcos-r50": _detector("fcos-r50", 800, 1344),
     "fcos-vgg16": _detector("fcos-vgg16", 320, 320),
+    "faster-rcnn-r18": _detector("faster-rcnn-r18", 320, 320, two_stage=True),
+    "faster-rcnn-r50": _detector("faster-rcnn-r50", 512, 512, two_stage=True),
+    "faster-rcnn-r101": _detector("faster-rcnn-r101", 512, 512, two_stage=True),
+    "internet-r18": _detector("internet-r18", 320, 320, two_stage=True),
+    "internet-r50": _detector("internet-r50", 512, 512, two_stage=True),
+    "internet-r101": _detector("internet-r101", 512, 512, two_stage=True),
 }
 
 
