@@ -89,7 +89,7 @@ def decode(anchors: Tensor, deltas: Tensor, variances: tuple[float, float, float
         As ``deltas``; pixels, not clipped to the picture.
     """
     anchor_centre, anchor_size = _centre_size(anchors)
-    deltas = deltas * deltas.new_tensor(variances)
+    deltas = deltas * anchors.new_tensor(variances)  # in the anchors' precision: half of it would be off by pixels
     centre = anchor_centre + deltas[..., :2] * anchor_size
     half = 0.5 * anchor_size * deltas[..., 2:].clamp(max=MAX_LOG_SCALE).exp()
     return torch.cat([centre - half, centre + half], -1)
