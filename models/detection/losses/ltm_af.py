@@ -16,6 +16,8 @@ from models.detection.matching.fcos import side_distances
 from models.detection.one_stage import AnchorDetector, OneStage
 from models.detection.priors import Priors
 
+TIE_BREAK = 1e-4  # a column of points is equally far in x: of those the nearest in y come first
+
 
 class LTMAFLoss(BagLoss):
     """A bag holds the points inside the object of smallest normalised distance; the localisation loss is 1 − GIoU.
@@ -59,5 +61,6 @@ def normalised_distance(priors: Priors, boxes: Tensor) -> Tensor:
     inside = side_distances(priors.points, boxes[:, None]).amin(dim=2) > 0
     centres = 0.5 * (boxes[:, None, :2] + boxes[:, None, 2:])
     sizes = (boxes[:, None, 2:] - boxes[:, None, :2]).clamp(min=1e-6)
-    distance = ((priors.points - centres).abs() / (sizes * priors.strides[:, None])).amax(dim=2)
+    distances = (priors.points - centres).abs() / (sizes * priors.strides[:, None])
+    distance = distances.amax(dim=2) + TIE_BREAK * distances.amin(dim=2)
     return torch.where(inside, distance, torch.inf)
