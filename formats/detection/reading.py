@@ -109,8 +109,10 @@ def _format_of(path: Path, format: Format) -> Format:
 
 
 def _coco_files(folder: Path) -> list[Path]:
+    """Its files of boxes; COCO's own folder has others beside ``instances_*.json``: of captions and of keypoints."""
     inside = folder / "annotations"
-    return list_files(inside if inside.is_dir() else folder, {".json"})
+    files = list_files(inside if inside.is_dir() else folder, {".json"})
+    return [file for file in files if file.stem.startswith("instances_")] or files
 
 
 def _kitti_lists(folder: Path) -> dict[str, list[str] | None]:

@@ -62,6 +62,7 @@ def test_coco_is_read_with_its_own_numbers(coco_file: Path) -> None:
     assert picture.ignored.tolist() == [False, True]
     assert picture.areas.tolist() == [31.5, 9.0]
     assert (picture.boxes.dtype, picture.labels.dtype) == (np.float32, np.int64)
+    (coco_file.parent / "captions_val.json").write_text("{}")
     assert [part.name for part in find_parts(coco_file.parents[1])] == ["val"]
 
 
