@@ -113,9 +113,23 @@ def test_a_few_steps_learn_and_the_score_is_cocos(data: Path, tmp_path: Path) ->
     torch.testing.assert_close(network.state_dict(), checkpoint.network)
 
 
-@pytest.mark.parametrize("matching", ["iou", "localize_to_classify", "classify_to_localize", "ltm"])
-def test_every_matching_has_finite_losses_without_an_object_too(data: Path, matching: str) -> None:
-    task = DetectionTask(recipe(loss={"matching": matching}), [data])
+TWO_STAGE = {"channels": 16, "hidden": 32, "before_nms": 50, "proposals": 20, "regions_per_image": 16}
+
+
+@pytest.mark.parametrize(
+    ("model", "matching"),
+    [
+        ({}, "iou"),
+        ({}, "localize_to_classify"),
+        ({}, "classify_to_localize"),
+        ({}, "ltm"),
+        ({"name": "faster-rcnn-r18", "arguments": TWO_STAGE}, None),
+    ],
+)
+def test_all_losses_are_finite_with_a_picture_without_objects(
+    data: Path, model: dict[str, Any], matching: str | None
+) -> None:
+    task = DetectionTask(recipe(model=model, loss={"matching": matching}), [data])
     network = task.network()
     parts = [task.sample(i, np.random.default_rng(0)) for i in range(2)]
     batch = [torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True)]
@@ -124,6 +138,10 @@ def test_every_matching_has_finite_losses_without_an_object_too(data: Path, matc
     sum(losses.values()).backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+    with torch.no_grad():
+        found = task.validate(network.eval(), range(2), lambda: None)
+    assert [i for i, _ in found] == [0, 1]
+    assert 0 <= task.score([found]).value <= 1
 
 
 @pytest.mark.parametrize(
