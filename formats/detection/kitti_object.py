@@ -13,7 +13,7 @@ from pathlib import Path
 from errors import UserError
 from formats.detection.dataset import Annotation, BadBoxes, DetectionSet, bad_box_notes, make_picture
 from formats.detection.pictures import PictureFiles
-from formats.detection.tracked_drives import DONT_CARE, KITTI_KINDS, Limits, hidden_share
+from formats.detection.tracked_drives import DONT_CARE, KITTI_KINDS, Limits, hidden_share, unseen_share
 from formats.frames import list_files
 from formats.images import SUFFIXES
 
@@ -71,7 +71,7 @@ def _parsed(fields: Sequence[str], where: str, limits: Limits) -> list[Annotatio
             "(type truncated occluded alpha left top right bottom …)"
         )
     try:
-        occluded = int(float(fields[2]))
+        truncated, occluded = float(fields[1]), int(float(fields[2]))
         left, top, right, bottom = (float(field) for field in fields[4:8])
     except (ValueError, OverflowError) as error:
         raise UserError(f"{where}: {error}; the file is damaged") from error
@@ -80,5 +80,6 @@ def _parsed(fields: Sequence[str], where: str, limits: Limits) -> list[Annotatio
         return [Annotation(box, label, where, ignored=True) for label in range(len(KITTI_KINDS))]
     if fields[0] not in KITTI_KINDS:
         raise UserError(f"{where}: type {fields[0]!r} is not KITTI's; it must be one of {', '.join(KITTI_KINDS)}")
-    ignored = hidden_share(occluded) > limits.most_hidden or bottom - top + 1 < limits.least_height_px
+    unseen = unseen_share(hidden_share(occluded), max(truncated, 0))
+    ignored = unseen > limits.most_hidden or bottom - top + 1 < limits.least_height_px
     return [Annotation(box, KITTI_KINDS.index(fields[0]), where, ignored)]

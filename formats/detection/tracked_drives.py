@@ -37,8 +37,9 @@ _HIDDEN = (0.0, 0.5, 0.9, 1.0)  # how much each of KITTI's levels of occlusion h
 
 
 class Limits(NamedTuple):
-    """Which objects a detector is asked for: those hidden to a larger share than ``most_hidden``, or lower than
-    ``least_height_px``, are ignored. KITTI's levels of occlusion count as the most that they can hide."""
+    """Which objects a detector is asked for: those of which a larger share than ``most_hidden`` is behind others or
+    outside the picture, or lower than ``least_height_px``, are ignored. KITTI's levels of occlusion count as the most
+    that they can hide."""
 
     most_hidden: float = 1.0
     least_height_px: float = 0.0
@@ -183,7 +184,8 @@ def _annotation(
     hidden = details.get("occlusion", hidden_share(label.occluded))
     left, top, right, bottom = label.box_px
     width, height = right - left + 1, bottom - top + 1
-    left_out = label.type == DONT_CARE or hidden > limits.most_hidden or height < limits.least_height_px
+    unseen = unseen_share(hidden, details.get("truncation", 0.0))
+    left_out = label.type == DONT_CARE or unseen > limits.most_hidden or height < limits.least_height_px
     return {
         "bbox": [left, top, width, height],
         "area": details.get("pixels", width * height),
@@ -196,6 +198,11 @@ def _annotation(
 def hidden_share(occluded: int) -> float:
     """How much one of KITTI's levels of occlusion hides at most; all of it where the level is unknown."""
     return _HIDDEN[occluded] if 0 <= occluded < len(_HIDDEN) else 1.0
+
+
+def unseen_share(hidden: float, truncated: float) -> float:
+    """How much of an object is not to be seen, of which one share is hidden and another is outside the picture."""
+    return 1 - (1 - hidden) * (1 - truncated)
 
 
 def _frame(file: Path) -> int:

@@ -83,14 +83,18 @@ def test_a_simulated_drives_kinds_and_shares_are_used(drive: Path) -> None:
     assert [a["category_id"] for a in data["annotations"][:3]] == [CAR, BUS, CAR]
     bus = data["annotations"][1]
     assert (bus["area"], bus["occlusion"], bus["iscrowd"]) == (123, 0.77, 0)
-    assert [
-        a["iscrowd"]
-        for a in tracked_drives.as_coco([drive], relative_to=drive, limits=Limits(most_hidden=0.7))["annotations"][:2]
-    ] == [0, 1]
-    assert [
-        a["iscrowd"]
-        for a in tracked_drives.as_coco([drive], relative_to=drive, limits=Limits(least_height_px=7))["annotations"][:2]
-    ] == [1, 0]
+    for limits, wanted in ((Limits(most_hidden=0.7), [0, 1]), (Limits(least_height_px=7), [1, 0])):
+        data = tracked_drives.as_coco([drive], relative_to=drive, limits=limits)
+        assert [a["iscrowd"] for a in data["annotations"][:2]] == wanted
+
+
+def test_what_is_hidden_and_what_is_outside_the_picture_add_up(drive: Path) -> None:
+    measure(drive)
+    objects = drive / "objects.jsonl"
+    objects.write_text(objects.read_text().replace('"occlusion": 0.77', '"occlusion": 0.5, "truncation": 0.5'))
+    for most, wanted in ((0.74, [0, 1]), (0.76, [0, 0])):  # a quarter of the bus is to be seen
+        data = tracked_drives.as_coco([drive], relative_to=drive, limits=Limits(most_hidden=most))
+        assert [a["iscrowd"] for a in data["annotations"][:2]] == wanted
 
 
 def test_cocos_evaluation_gives_full_marks_to_the_truth_and_ignores_what_is_filtered(drive: Path) -> None:
