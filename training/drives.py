@@ -10,6 +10,9 @@ from errors import UserError
 from training.recipe import Settings
 
 
+_LISTED = 12
+
+
 class Named(Protocol):
     """A drive or another part of a data set."""
 
@@ -42,13 +45,18 @@ def split(
     for key, patterns in (("data.training", training), ("data.validation", validation)):
         for pattern in patterns:
             if not any(_matches(drive, [pattern]) for drive in drives):
-                there = ", ".join(dict.fromkeys(drive.name for drive in by_name))
-                raise UserError(f"{key}: no drive {pattern!r} in --data; there are {there} with labels")
+                raise UserError(f"{key}: nothing named {pattern!r} in --data; there are {_listed(by_name)} with labels")
     held_out = [drive for drive in by_name if _matches(drive, validation)]
     chosen = [drive for drive in by_name if _matches(drive, training) and drive not in held_out]
     if not chosen:
         raise UserError(f"data.training: {', '.join(training)}: all of it is validated on; nothing is left to train on")
     return chosen, held_out
+
+
+def _listed(drives: Sequence[Named]) -> str:
+    names = list(dict.fromkeys(drive.name for drive in drives))
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _matches(drive: Named, patterns: Sequence[str]) -> bool:

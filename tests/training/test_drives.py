@@ -31,7 +31,7 @@ def test_raw_drives_go_by_their_day_or_all_of_their_name():
 
 
 def test_what_is_not_there():
-    with pytest.raises(UserError, match=r"data\.validation: no drive '08' in --data; there are 00"):
+    with pytest.raises(UserError, match=r"data\.validation: nothing named '08' in --data; there are 00"):
         split(drives("00"), ["*"], ["08"])
     with pytest.raises(UserError, match="nothing is left to train on"):
         split(drives("00"), ["*"], ["00"])

@@ -150,7 +150,7 @@ def test_all_losses_are_finite_with_a_picture_without_objects(
         ({"model": {"name": "retinet"}}, "model.name 'retinet' is not known; did you mean"),
         ({"model": {"arguments": {"classes": 3}}}, "model.arguments.classes: the classes are those of the data"),
         ({"data": {"training": ["train", "val"], "validation": []}, "image": {"height": 32}}, None),
-        ({"data": {"training": ["trane"]}}, "data.training: no drive 'trane' in --data"),
+        ({"data": {"training": ["trane"]}}, "data.training: nothing named 'trane' in --data"),
         ({"data": {"classes": "road-users"}}, "no class of the data"),
         ({"loss": {"matching": "mutual"}}, "matching 'mutual' is not known"),
         ({"loss": {"numbers": {"beta": 3}}}, "mutual_guidance takes no 'beta'"),
