@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 from errors import UserError
 from training.recipe import Settings
 
-
 _LISTED = 12
 
 
