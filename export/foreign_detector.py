@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from errors import UserError
@@ -20,20 +21,24 @@ from inference.manifest import (
     Labels,
     Manifest,
     Normalisation,
+    Parity,
     Provenance,
+    Stage,
     Tensor,
     write_manifest,
 )
 from inference.ort import OrtEngine
 from inference.threads import available_cores
 from models.detection.decoding import make_decoding, match_outputs
-from models.detection.exported import ExportedDetector, Found
+from models.detection.exported import ExportedDetector
 
 GRAPH = "model.onnx"
 NOT_SUPPRESSED = ("detr", "boxes-scores-labels")
 """Decodings that need no suppression: a query is one object, or the graph did it."""
 BACKENDS = ("onnxruntime", "openvino")
 """What it is run with, where it is installed."""
+LARGEST_ERROR = 1e-3
+"""Of what a backend gives against ONNX Runtime, relative to the largest value of an output."""
 
 
 class Foreign(NamedTuple):
@@ -68,12 +73,10 @@ class Foreign(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """What came of it. ``outputs``: the decoding's name of each → the graph's. ``found``: what each backend that was
-    tried found in noise."""
+    """What came of it. ``outputs``: the decoding's name of each → the graph's."""
 
     manifest: Manifest
     outputs: Mapping[str, str]
-    found: Mapping[str, Found]
 
 
 def import_detector(foreign: Foreign, out: Path, *, force: bool = False) -> Imported:
@@ -131,7 +134,8 @@ def _make(foreign: Foreign, staged: Path, sha256: str) -> Imported:
         labels=Labels(names=foreign.names, colors=class_colors(len(foreign.names))),
         detector=profile,
     )
-    return Imported(write_manifest(staged, manifest), matched, _run(staged, manifest))
+    manifest = write_manifest(staged, manifest)
+    return Imported(msgspec.structs.replace(manifest, parity=_run(staged, manifest)), matched)
 
 
 def _tensors(graph: Path) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -163,22 +167,47 @@ def _picture(foreign: Foreign, inputs: Sequence[Tensor]) -> tuple[str, int, int]
     return layout, height, width
 
 
-def _run(staged: Path, manifest: Manifest) -> dict[str, Found]:
-    """Find objects in noise with every backend there is: what does not fit shows here, not in a drive."""
+def _run(staged: Path, manifest: Manifest) -> Parity:
+    """Find objects in noise with every backend there is: what does not fit shows here, not in a drive. The graph in
+    ONNX Runtime is what the others are compared with."""
     described = describe(staged, manifest)
     detector = ExportedDetector(**described.arguments())
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     picture, placed = detector.prepare(noise)
-    found = {}
+    stages: list[Stage] = []
+    expected: dict[str, np.ndarray] = {}
     for backend in BACKENDS:
         if package_folder(backend) is None:
             continue
         engine = open_engine(staged, manifest, backend, "fp32", available_cores())
         try:
-            outputs = dict(zip((t.name for t in engine.outputs), engine.run([picture]), strict=True))
-            found[backend] = detector.objects(outputs, placed)
+            found = dict(zip((tensor.name for tensor in engine.outputs), engine.run([picture]), strict=True))
+            detector.objects(found, placed)
         except (UserError, ValueError) as error:
             raise UserError(f"{staged / GRAPH}: run by {backend}, {error}") from error
         finally:
             engine.close()
-    return found
+        expected = expected or found
+        stages.append(_stage(backend, found, expected, list(detector.outputs.values())))
+    return Parity(inputs={"noise": 1}, stages=tuple(stages))
+
+
+def _stage(
+    backend: str, found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], names: Sequence[str]
+) -> Stage:
+    """How far outputs are from what ONNX Runtime gives, relative to the largest value of each."""
+    same_shapes = all(found[name].shape == expected[name].shape for name in names)
+    if not same_shapes:  # a graph that suppresses may keep one box more or less: values have no fixed place
+        return Stage(name=f"{backend} fp32", backend=backend, precision="fp32", passed=None, note="other shapes")
+    errors = [
+        float(np.abs(found[name] - expected[name]).max(initial=0) / max(np.abs(expected[name]).max(initial=0), 1e-9))
+        for name in names
+    ]
+    return Stage(
+        name=f"{backend} fp32",
+        backend=backend,
+        precision="fp32",
+        passed=max(errors) <= LARGEST_ERROR,
+        bound=f"relative_max <= {LARGEST_ERROR:g}",
+        measures={"relative_max": max(errors)},
+    )

@@ -79,7 +79,12 @@ def detector(
     values = "0..255 as they are" if foreign.normalisation is None else f"(0..255 - {mean or 0}) / {std or 1}"
     print(f"{out}: {decoding}, {len(foreign.names)} classes, {profile.height}x{profile.width} px {channels}, {values}")
     print(f"outputs: {', '.join(f'{role} is {name}' for role, name in imported.outputs.items())}")
-    print(f"ran in {' and '.join(imported.found)}; now look at what it finds: run.py detect {out} PICTURES --out DIR")
+    assert imported.manifest.parity is not None
+    ran = [
+        stage.backend + (" (differs too much)" if stage.passed is False else "")
+        for stage in imported.manifest.parity.stages
+    ]
+    print(f"ran in {' and '.join(ran)}; now look at what it finds: run.py detect {out} PICTURES --out DIR")
 
 
 def _names(path: Path, background: str | None) -> tuple[str, ...]:

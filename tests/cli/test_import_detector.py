@@ -1,0 +1,180 @@
+"""``run.py import detector`` as a user calls it: a foreign ONNX file in, a model folder that runs out, or one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.main import main
+from inference.auto import open_session
+from inference.detection import describe
+from inference.manifest import load_manifest
+from models.detection.exported import ExportedDetector
+from models.detection.nms import iou
+from tests.support.tiny_detector import CELL, CLASS_NAMES, write_tiny_graph
+
+STRIDES = f"strides=[{CELL}]"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    write_tiny_graph(tmp_path / "tiny.onnx")
+    (tmp_path / "names.txt").write_text("\n".join(CLASS_NAMES) + "\n")
+    return tmp_path
+
+
+def call(here: Path, *more: str, **changes: str) -> int:
+    options = {
+        "decoding": "yolox",
+        "names": str(here / "names.txt"),
+        "channels": "bgr",
+        "fit": "stretch",
+        "number": STRIDES,
+        "out": str(here / "model"),
+    } | changes
+    given = [word for name, value in options.items() if value for word in (f"--{name}", value)]
+    return main(["import", "detector", str(here / "tiny.onnx"), *given, *more])
+
+
+def refused(here: Path, capsys: pytest.CaptureFixture[str], *more: str, **changes: str) -> str:
+    assert call(here, *more, **changes) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert not (here / "model").exists()
+    assert sorted(path.name for path in here.iterdir()) == ["names.txt", "tiny.onnx"]
+    return line
+
+
+def test_a_foreign_graph_becomes_a_model_that_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(here, "--trained-on", "nothing", "--score", "0.4", "--most", "7") == 0
+    said = capsys.readouterr().out
+    assert "yolox, 3 classes, 96x320 px bgr, 0..255 as they are" in said
+    assert "ran in onnxruntime and openvino" in said
+    manifest = load_manifest(here / "model")
+    profile = manifest.detector
+    assert profile is not None
+    assert (profile.layout, profile.score_threshold, profile.nms_iou, profile.max_detections) == ("nchw", 0.4, 0.5, 7)
+    assert manifest.provenance.trained_on == "nothing"
+    assert manifest.parity is not None
+    assert [(s.backend, s.passed) for s in manifest.parity.stages] == [("onnxruntime", True), ("openvino", True)]
+    green = np.zeros((96, 320, 3), np.uint8)
+    green[32:64, 64:96, 1] = 255
+    with open_session(here / "model", backend="onnxruntime") as session:
+        described = describe(here / "model", manifest)
+        detector = ExportedDetector(**described.arguments())
+        picture, placed = detector.prepare(green)
+        found = detector.objects(session.infer({described.input.name: picture}), placed)
+    assert found.boxes.tolist() == [[64, 32, 96, 64]]
+    assert [CLASS_NAMES[c] for c in found.class_ids] == ["car"]
+
+
+def test_a_model_that_is_there_is_replaced_only_when_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(here) == 0
+    before = (here / "model" / "model.json").read_bytes()
+    assert call(here, "--score", "0.9") == 2
+    assert "holds an exported model" in capsys.readouterr().err
+    assert (here / "model" / "model.json").read_bytes() == before
+    assert call(here, "--score", "0.9", "--force") == 0
+    assert json.loads((here / "model" / "model.json").read_text())["detector"]["score_threshold"] == 0.9
+
+
+def test_mean_and_deviation_are_of_one_number_or_three(here: Path) -> None:
+    assert call(here, mean="127.5", std="1,2,3") == 0
+    normalisation = load_manifest(here / "model").normalisation
+    assert normalisation is not None
+    assert (normalisation.means, normalisation.stds) == ((127.5,) * 3, (1, 2, 3))
+
+
+def test_the_background_is_no_class(here: Path) -> None:
+    (here / "names.txt").write_text("???\r\n" + "\r\n".join(CLASS_NAMES))
+    assert call(here, background="???") == 0
+    labels = load_manifest(here / "model").labels
+    assert labels is not None
+    assert labels.names == CLASS_NAMES
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"decoding": "yolo"}, "--decoding 'yolo' is not known; did you mean 'yolox'"),
+        ({"fit": "squash"}, "--fit 'squash' is not known"),
+        ({"channels": "grb"}, "--channels 'grb' is not known"),
+        ({"number": ""}, "yolox wants output [630, 8], but the graph gives output [1, 30, 8], for 3 classes of 96x320"),
+        ({"number": "strides=[8"}, "--number strides=[8: cannot be read"),
+        ({"number": "strides"}, "--number 'strides': give NAME=VALUE"),
+        ({"number": "stride=8"}, "number 'stride' is not known; did you mean 'strides'"),
+        ({"decoding": "detr", "number": ""}, "detr wants logits [Q, 4], pred_boxes [Q, 4], but the graph gives output"),
+        ({"output": "output=outputs"}, "the graph's output 'outputs' is not known; did you mean 'output'"),
+        ({"size": "64x64"}, "takes images float32[1, 3, 96, 320], not 64x64; leave --size out"),
+        ({"mean": "1,2"}, "--mean 1,2 --std 1: 2 numbers; give one number or three"),
+        ({"std": "0"}, "stds finite and above 0"),
+        ({"background": "ground"}, "has no name 'ground' is not known"),
+        ({"names": "none.txt"}, "--names none.txt: No such file"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_one_line(
+    here: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], says: str
+) -> None:
+    assert says in refused(here, capsys, **changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "is empty"),
+        (b"bicycle\n\nperson", "line 2 is empty"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"car\n", "1 classes"),
+    ],
+    ids=str,
+)
+def test_names_that_are_none(here: Path, capsys: pytest.CaptureFixture[str], text: bytes, says: str) -> None:
+    (here / "names.txt").write_bytes(text)
+    assert says in refused(here, capsys)
+
+
+def test_a_file_that_is_no_graph(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "tiny.onnx").write_bytes(b"no graph")
+    line = refused(here, capsys)
+    assert f"{here / 'tiny.onnx'}: ONNX Runtime cannot load it" in line
+    (here / "tiny.onnx").unlink()
+    assert call(here) == 2
+    assert "tiny.onnx: no such file" in capsys.readouterr().err
+
+
+def test_yolox_of_its_makers_finds_who_is_there(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "detectors" / "yolox_nano"
+    options = ["--decoding", "yolox", "--channels", "bgr", "--fit", "letterbox-corner", "--out", str(tmp_path / "m")]
+    names = ["--names", str(folder / "coco_classes.txt")]
+    assert main(["import", "detector", str(folder / "yolox_nano.onnx"), *names, *options]) == 0
+    assert_found(tmp_path / "m", "person", shared_data / "coco_val2017_subset")
+
+
+def test_ssd_of_tensorflow_finds_who_is_there(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "detectors" / "ssd_mobilenetv2_oidv4"
+    options = ["--decoding", "ssd", "--channels", "rgb", "--fit", "stretch", "--mean", "127.5", "--std", "127.5"]
+    names = ["--names", str(folder / "oidv4_labelmap.txt"), "--background", "???", "--out", str(tmp_path / "m")]
+    assert main(["import", "detector", str(folder / "ssd_mobilenetv2_oidv4.onnx"), *names, *options]) == 0
+    assert_found(tmp_path / "m", "Person", shared_data / "coco_val2017_subset")
+
+
+def assert_found(model: Path, person: str, data: Path) -> None:
+    """The skier of a photograph is found where COCO says, and ONNX Runtime and OpenVINO agree to a tenth of a pixel."""
+    import cv2
+
+    image = cv2.imread(str(data / "images" / "000000000785.jpg"))
+    height, width = image.shape[:2]
+    ((_, x, y, w, h, *_),) = np.loadtxt(data / "person_keypoint_labels" / "000000000785.txt", ndmin=2)
+    truth = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2]) * [width, height, width, height]
+    boxes = []
+    for backend in ("onnxruntime", "openvino"):
+        with open_session(model, backend=backend, precision="fp32") as session:
+            described = describe(model, session.manifest)
+            detector = ExportedDetector(**described.arguments())
+            inputs, placed = detector.prepare(image)
+            found = detector.objects(session.infer({described.input.name: inputs}), placed)
+        boxes.append(found.boxes[found.class_ids == described.labels.names.index(person)][0])
+    assert iou(truth, np.array(boxes)).min() > 0.8
+    assert np.abs(boxes[0] - boxes[1]).max() < 0.1
