@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from models.detection.boxes import iou_matrix
+from models.detection.losses.focal import focal_loss
 from models.detection.losses.mean_max import log_odds, negative_bag_loss, positive_bag_loss, safe_log
 from models.detection.matching import Objects
 from models.detection.one_stage import OneStage
@@ -49,7 +49,7 @@ class BagLoss(ABC):
     """
 
     def __init__(self, bag_size: int, beta: float, gamma: float) -> None:
-        self.bag_size, self.beta, self.gamma = bag_size, beta, gamma
+        self.bag_size, self.beta, self.gamma = int(bag_size), beta, gamma  # a recipe's numbers are all floats
 
     @abstractmethod
     def require_outputs(self, network: OneStage, outputs: Sequence[Tensor]) -> None:
@@ -111,9 +111,10 @@ class BagLoss(ABC):
 
         background = torch.ones_like(logits, dtype=torch.bool)
         background[bags.priors[bags.members], bags.labels[:, None].expand_as(bags.priors)[bags.members]] = False
-        easy = logits[background]
-        focal_sum = ((self.gamma * F.logsigmoid(easy)).exp() * F.softplus(easy)).sum()
-        return positive_bag_loss(right).sum(), negative_bag_loss(wrong).sum(), focal_sum
+        unmatched = logits[background]
+        nothing = torch.zeros_like(unmatched, dtype=torch.bool)
+        focal = focal_loss(unmatched, nothing, alpha=0, gamma=self.gamma).sum()
+        return positive_bag_loss(right).sum(), negative_bag_loss(wrong).sum(), focal
 
 
 def _best_overlap(boxes: Tensor, bags: Bags, objects: Objects) -> Tensor:

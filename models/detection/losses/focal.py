@@ -23,5 +23,7 @@ def focal_loss(logits: Tensor, truth: Tensor, alpha: float = ALPHA, gamma: float
         As ``logits``. Finite with finite gradients for logits of any size.
     """
     towards_truth = torch.where(truth, logits, -logits)
+    log_right = F.logsigmoid(towards_truth)
+    log_wrong = log_right - towards_truth
     weight = torch.where(truth, alpha, 1 - alpha)
-    return -weight * (gamma * F.logsigmoid(-towards_truth)).exp() * F.logsigmoid(towards_truth)
+    return -weight * (gamma * log_wrong).exp() * log_right

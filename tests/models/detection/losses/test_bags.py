@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from errors import UserError  # noqa: E402
+from models.detection.losses import make  # noqa: E402
 from models.detection.losses.ltm import LTMLoss  # noqa: E402
 from models.detection.losses.ltm_af import LTMAFLoss  # noqa: E402
 from models.detection.matching import Objects  # noqa: E402
@@ -60,6 +61,13 @@ def test_against_loops(detector, loss, seed):
     expected = slow.matching_loss(images, bags_of, localisation_loss, beta=0.7, bag_size=12)
     found = loss(bag_size=12, beta=0.7)(network, (logits, regression), objects, HEIGHT, WIDTH)
     assert {name: value.item() for name, value in found.items()} == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_bag_size_may_come_as_a_float_from_a_recipe():
+    network = point_detector()
+    outputs, objects = batch(network, 0)
+    of_float, of_int = (make("ltm_af", bag_size=size)(network, outputs, objects, HEIGHT, WIDTH) for size in (12.0, 12))
+    assert of_float == of_int
 
 
 def test_a_bag_has_anchors_however_low_their_overlap():
