@@ -52,17 +52,23 @@ def train_variants(
             name = f"{variant.replace(', ', '-').replace(' ', '-').lower()}-{seed}"
             result = out / "results" / f"{name}.json"
             if not result.is_file():
-                values = read_recipe(recipe, [*overrides, *differs, f"seed={seed}"])
-                values["validation"]["every"] = values["length"]  # once at the end: nothing is chosen by its score
-                scores = _train(check_recipe(values, kind, recipe), make_task, out / "runs" / name)
+                changes = [*overrides, *differs, f"seed={seed}"]
+                scores = train_once(recipe, changes, kind, make_task, out / "runs" / name)
                 result.parent.mkdir(exist_ok=True)
                 write_whole(result, (json.dumps(scores, indent=1) + "\n").encode())
             found.setdefault(variant, []).append(json.loads(result.read_text(encoding="utf-8")))
             yield found
 
 
-def _train(recipe: Any, make_task: Callable[[Any], Task], out: Path) -> Scores:
-    train(make_task(recipe), recipe, recipe.validation, out, resume=(out / STATE).is_file())
+def train_once(
+    recipe: Path, overrides: Sequence[str], kind: type[Recipe], make_task: Callable[[Any], Task], out: Path
+) -> Scores:
+    """Train by the recipe in that file, or go on with what ``out`` has of it, and score it once, at its end: nothing is
+    chosen by its score."""
+    values = read_recipe(recipe, overrides)
+    values["validation"]["every"] = values["length"]
+    checked: Any = check_recipe(values, kind, recipe)
+    train(make_task(checked), checked, checked.validation, out, resume=(out / STATE).is_file())
     last = json.loads((out / LOG).read_text(encoding="utf-8").splitlines()[-1])
     return {key.removeprefix("validation/"): value for key, value in last.items() if key.startswith("validation/")}
 

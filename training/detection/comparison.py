@@ -3,9 +3,11 @@
     python -m training.detection.comparison --data TRAIN VALIDATION --out DIR [--seeds N] [--set KEY=VALUE ...]
 
 trains every variant by ``configs/training/detection-comparison.yaml`` once per seed, scores each once at its end by
-COCO's AP, and writes ``DIR/table.md``. Seeds are paired: the same seed gives the same first weights of what networks
-have in common, and the same pictures in the same order; differences are taken seed by seed. What is done is not done
-again: stopped, the same command goes on.
+COCO's AP, and writes ``DIR/table.md``. What is done is not done again: stopped, the same command goes on.
+
+The papers begin with a backbone that knows ImageNet. Here all variants begin with one that knows the training pictures:
+that of a RetinaNet trained on them by the baseline's rule, ``iou``, so that what favour there is, is the baseline's.
+Neck and head begin with nothing. Seeds are paired: differences are taken seed by seed.
 """
 
 from __future__ import annotations
@@ -17,13 +19,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import UserError
+from models.checkpoint_file import write_values
+from models.detection.checkpoint import load_checkpoint
 from training.detection.recipe import DetectionRecipe
 from training.detection.task import DetectionTask
-from training.variants import Scores, spread, train_variants
+from training.state import LAST
+from training.variants import Scores, spread, train_once, train_variants
 from whole_files import write_whole
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs" / "training" / "detection-comparison.yaml"
 METRICS = ("ap", "ap50", "ap75")
+
+
+BACKBONE = ("loss.matching=iou", "length=1400 steps", "seed=0")
+"""How the common backbone is trained."""
 
 
 class Variant(NamedTuple):
@@ -89,11 +98,17 @@ def comparison(
     Raises:
         UserError: recipe and data do not fit each other, or ``out`` cannot be written.
     """
-    variants = {name: variant.differs for name, variant in VARIANTS.items()}
+
+    def make_task(recipe: DetectionRecipe) -> DetectionTask:
+        return DetectionTask(recipe, data)
+
+    backbone = out / "backbone.pth"
+    if not backbone.is_file():
+        train_once(RECIPE, [*overrides, *BACKBONE], DetectionRecipe, make_task, out / "runs" / "backbone")
+        write_values(backbone, load_checkpoint(out / "runs" / "backbone" / LAST).restore().backbone.state_dict())
+    variants = {name: (*variant.differs, f"model.imagenet={backbone}") for name, variant in VARIANTS.items()}
     found: dict[str, list[Scores]] = {}
-    for found in train_variants(
-        variants, RECIPE, DetectionRecipe, lambda recipe: DetectionTask(recipe, data), out, seeds, overrides
-    ):
+    for found in train_variants(variants, RECIPE, DetectionRecipe, make_task, out, seeds, overrides):
         write_whole(out / "table.md", table(found).encode())
     return found
 

@@ -85,8 +85,7 @@ class DetectionTask:
             raise UserError(
                 f"{model.name}: {'needs loss.matching, such as mutual_guidance' if self._loss is None else kind}"
             )
-        if model.imagenet is not None:
-            left_out = load_imagenet(network.backbone, Path(model.imagenet))
+        if model.imagenet is not None and (left_out := load_imagenet(network.backbone, Path(model.imagenet))):
             self.notes.append(f"{model.imagenet}: left out, not the backbone's: {', '.join(left_out)}")
         return network
 

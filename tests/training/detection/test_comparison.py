@@ -68,3 +68,37 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "out" / "results" / "a-one-0.json").is_file()
     run()
     assert len(trained) == 5
+
+
+def test_all_variants_begin_with_the_baselines_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is trained once, and its file is what a recipe's ``model.imagenet`` takes."""
+    import torch
+
+    from models.detection.backbones import make_backbone
+    from models.detection.backbones.imagenet import load_imagenet
+    from models.detection.build import make_detector
+    from models.detection.checkpoint import Checkpoint, save_checkpoint
+
+    network = make_detector("retinanet-r18", 2, channels=8, levels=3)
+    begun: list[list[str]] = []
+
+    def train_once(recipe: Path, overrides: list[str], kind: type, make_task: object, out: Path) -> dict:
+        begun.append(overrides)
+        out.mkdir(parents=True)
+        save_checkpoint(out / "last.pt", Checkpoint(
+            name="retinanet-r18", arguments=network.arguments, size=(64, 96), fit="letterbox", class_names=("a", "b"),
+            step=1, network=network.state_dict(), trained_on="nothing",
+        ))  # fmt: skip
+        return {"ap": 0.1, "ap50": 0.2, "ap75": 0.1}
+
+    monkeypatch.setattr("training.detection.comparison.train_once", train_once)
+    monkeypatch.setattr("training.variants.train_once", train_once)
+    for _ in range(2):
+        comparison.comparison([], tmp_path, range(1), ["batch=2"])
+    assert len(begun) == 1 + len(comparison.VARIANTS)
+    assert begun[0] == ["batch=2", "loss.matching=iou", "length=1400 steps", "seed=0"]
+    assert all(f"model.imagenet={tmp_path / 'backbone.pth'}" in overrides for overrides in begun[1:])
+    assert "RetinaNet, ltm" in (tmp_path / "table.md").read_text()
+    backbone = make_backbone("resnet18")
+    assert load_imagenet(backbone, tmp_path / "backbone.pth") == ()
+    torch.testing.assert_close(backbone.state_dict(), network.backbone.state_dict())
