@@ -23,7 +23,7 @@ def load_imagenet(backbone: nn.Module, path: Path) -> tuple[str, ...]:
         path: a state dict of torchvision's ``resnet18``, ``resnet50``, ``resnet101`` or ``vgg16``.
 
     Returns:
-        Names of the file's entries that were left out: the classifier's. To be shown to whoever gave the file.
+        Names of the file's entries that were left out: of the classifier. To be shown to whoever gave the file.
 
     Raises:
         UserError: no such file, not a state dict, or one of another network.
@@ -33,16 +33,23 @@ def load_imagenet(backbone: nn.Module, path: Path) -> tuple[str, ...]:
         raise UserError(f"{path}: not a state dict; save one with torch.save(network.state_dict(), path)")
     ours = backbone.state_dict()
     found = {name: value for name, value in state.items() if name in ours}
+    left_out = [name for name in state if name not in ours]
     optional: tuple[str, ...] = ("num_batches_tracked",)  # files older than the counter have none
     if isinstance(backbone, VGG16):
         optional += ("conv8.", "fc6.", "fc7.")
         if "classifier.0.weight" in state:
             _check(path, state, _CLASSIFIER_SHAPES)
             found |= thinned_classifier(state)
+            left_out = [name for name in left_out if name not in _CLASSIFIER_SHAPES]
     required = {n: v.shape for n, v in ours.items() if n in found or not any(part in n for part in optional)}
     _check(path, found, required)
+    for name in left_out:
+        if not name.startswith(("fc.", "classifier.")):
+            raise UserError(
+                f"{path}: has {name}, which this backbone has not: the weights of another, perhaps deeper one"
+            )
     backbone.load_state_dict(found, strict=False)
-    return tuple(name for name in state if name not in ours)
+    return tuple(left_out)
 
 
 _CLASSIFIER_SHAPES = {

@@ -71,6 +71,10 @@ def test_a_file_older_than_the_counters_of_batch_norm_is_taken(tmp_path):
             "no layer3.1.conv2.weight: not the weights of this backbone; give torchvision's",
         ),
         ({"conv1.weight": torch.zeros(64, 1, 7, 7)}, "conv1.weight is 64x1x7x7, not 64x3x7x7: the weights of another"),
+        (
+            {"layer1.2.conv1.weight": torch.zeros(64, 64, 3, 3)},
+            "has layer1.2.conv1.weight, which this backbone has not",
+        ),
         ({"epoch": 3}, "not a state dict; save one with"),
     ],
 )
@@ -92,6 +96,18 @@ def test_vgg_without_a_classifier_keeps_fc6_and_fc7_as_they_are(tmp_path):
     assert load_imagenet(backbone, tmp_path / "vgg.pth") == ()
     assert (backbone.features[28].weight == 0.5).all()
     assert torch.equal(backbone.fc6[0].weight, fc6)
+
+
+def test_vgg_with_a_classifier_takes_fc6_and_fc7_from_it_and_leaves_out_the_rest(tmp_path):
+    backbone = VGG16(c5=False)
+    state = {n: torch.zeros_like(v) for n, v in backbone.state_dict().items() if n.startswith("features")}
+    for name, outputs, inputs in [("0", 4096, 512 * 49), ("3", 4096, 4096), ("6", 1000, 4096)]:
+        state[f"classifier.{name}.weight"] = torch.tensor(0.25).expand(outputs, inputs)  # one number in the file
+        state[f"classifier.{name}.bias"] = torch.tensor(0.5).expand(outputs)
+    torch.save(state, tmp_path / "vgg.pth")
+    assert load_imagenet(backbone, tmp_path / "vgg.pth") == ("classifier.6.weight", "classifier.6.bias")
+    assert (backbone.fc6[0].weight == 0.25).all()
+    assert (backbone.fc7[0].bias == 0.5).all()
 
 
 @pytest.mark.parametrize("side", ["outputs", "inputs"])
