@@ -63,8 +63,8 @@ def ablation(
 
 
 def table(found: Mapping[str, Sequence[Scores]]) -> str:
-    """Markdown: mean and standard deviation over the seeds in points (%), and of the differences from the variant before,
-    seed by seed."""
+    """Markdown: mean and standard deviation over the seeds in points (%), and of what each seed gains over the variant
+    before."""
     lines = [
         "| | seeds | AP | AP50 | AP75 | ΔAP | ΔAP50 | ΔAP75 | paper: ΔAP | ΔAP50 | ΔAP75 | of |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|",
