@@ -38,13 +38,10 @@ def detect(
     from formats.detection.results import Result, write_results
 
     images = _Images(source)
-    try:
-        (out / PICTURES if draw else out).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: cannot be written: {error.strerror}; give another folder") from error
     results: list[Result] = []
     count = 0
     with Detector(model, least_score=least_score, backend=backend, precision=precision) as detector:
+        _make_folder(out / PICTURES if draw else out)
         console.print(f"[dim]{model}:[/] {detector.description}", soft_wrap=True)
         for name, image in track(images, "detecting", total=images.count, transient=True, console=console):
             found = detector.find(image)
@@ -108,6 +105,13 @@ def _drawn(
         )
     )
     return camera_view(image, scale * image.shape[1], scale * image.shape[0], boxes=boxes)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; give another --out") from error
 
 
 def _save(path: Path, picture: np.ndarray) -> None:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.detection.boxes import clip
 from models.detection.one_stage import OneStage
 
 
@@ -37,7 +36,7 @@ def boxes_and_scores(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor
         images: [N, 3, H, W], RGB, normalised by ImageNet's mean and deviation.
 
     Returns:
-        Boxes [N, A, 4] in pixels of the input, inside it, and scores [N, A, C], 0..1; both float32.
+        Boxes [N, A, 4] in pixels of the input, which may reach over its edge, and scores [N, A, C], 0..1; both float32.
     """
     outputs = [output.float() for output in network(images)]
     if not isinstance(network, OneStage):
@@ -47,5 +46,4 @@ def boxes_and_scores(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor
     scores = logits.sigmoid()
     if centerness:  # as models.detection.decoding.fcos
         scores = (scores * centerness[0].sigmoid()[..., None]).sqrt()
-    height, width = images.shape[2:]
-    return clip(network.decode(network.priors(height, width), regression), height, width), scores
+    return network.decode(network.priors(*images.shape[2:]), regression), scores
