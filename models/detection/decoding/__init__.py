@@ -78,7 +78,7 @@ def match_outputs(
     ]
     fitting = [way for way in ways if fit_shapes({r: given[way[r]] for r in way}, decoding.outputs)]
     if len(fitting) == 1:
-        return fitting[0]
+        return {role: fitting[0][role] for role in decoding.outputs}
     wanted, found = in_words(decoding.outputs), in_words(given)
     if fitting:
         raise UserError(f"decoding {name} wants {wanted}; {found} could be these in several ways: say which is which")
