@@ -1,18 +1,6 @@
-"""What the compiled loops share: arrays of one kind, and a second core."""
-
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+"""What the compiled loops share: arrays of one kind."""
 
 import numpy as np
-
-_second_core = ThreadPoolExecutor(1, thread_name_prefix="second-core")
-
-
-def on_two_cores(work: Callable[[slice], None], size: int) -> None:
-    """``work`` on both halves of ``range(size)`` at once: for compiled loops, which do not hold the GIL."""
-    other = _second_core.submit(work, slice(size // 2, size))
-    work(slice(0, size // 2))
-    other.result()
 
 
 def read_only(array: np.ndarray, dtype: type) -> np.ndarray:

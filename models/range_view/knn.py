@@ -11,10 +11,11 @@ import numba
 import numpy as np
 
 from errors import UserError
-from models.arrays import on_two_cores, read_only
+from models.arrays import read_only
 
 MAX_SEARCH = 15  # a window's pixels are numbered in eight bits
 _NO_VOTER = np.int64(2**62)
+_AT_ONCE = 64  # points
 
 
 def refine(
@@ -67,25 +68,14 @@ def refine(
         raise ValueError("a label is not below classes, or a point's pixel is outside the image")
 
     pad = search // 2
-    labels = np.pad(np.asarray(label_image, np.uint8), pad)
-    ranges = np.pad(np.asarray(range_image, np.float32), pad)
-    ranges[ranges < 0] = np.inf
     weights = inverse_gaussian(search, sigma).reshape(-1)
     rows, columns = np.divmod(np.arange(search * search), search)
     outwards = np.argsort((rows - pad) ** 2 + (columns - pad) ** 2, kind="stable")  # the centre comes first
-    window = (rows * labels.shape[1] + columns)[outwards]
-    pixels, distances = read_only(point_pixel, np.int32), read_only(point_range, np.float32)
-    agreed = _agreed_labels(labels, ranges, search)
-    voted = np.zeros(len(pixels), np.uint8)
-
-    def vote(part: slice) -> None:
-        _vote(
-            labels, ranges, agreed, pixels[part], distances[part], window, weights[outwards], knn, np.float32(cutoff_m),
-            classes, voted[part],
-        )  # fmt: skip
-
-    on_two_cores(vote, len(pixels))
-    return voted
+    window = (rows * (label_image.shape[1] + 2 * pad) + columns)[outwards]
+    return _refine(
+        read_only(label_image, np.uint8), read_only(range_image, np.float32), read_only(point_pixel, np.int32),
+        read_only(point_range, np.float32), pad, window, weights[outwards], knn, np.float32(cutoff_m), classes,
+    )  # fmt: skip
 
 
 def inverse_gaussian(search: int, sigma: float) -> np.ndarray:
@@ -95,84 +85,128 @@ def inverse_gaussian(search: int, sigma: float) -> np.ndarray:
     return (1 - gaussian / gaussian.sum()).astype(np.float32)
 
 
+# One call, one thread: to hand half of it to a second thread and to wait for that costs more than it saves.
 @numba.njit(nogil=True, cache=True)
-def _vote(labels, ranges, agreed, point_pixel, point_range, window, weights, knn, cutoff, classes, voted):
-    """``labels`` and ``ranges`` are padded by half a window: that of pixel (v, u) begins at [v, u] and has its pixels
-    at the offsets ``window``, from the centre outwards, each with its weight. Writes into ``voted``."""
-    padded_width, width = labels.shape[1], agreed.shape[1]
-    flat_labels, flat_ranges, flat_agreed = labels.reshape(-1), ranges.reshape(-1), agreed.reshape(-1)
-    size = len(window)
-    near_ranges, near_labels = np.empty(size, np.float32), np.empty(size, np.uint8)
-    differs = np.empty(size, np.int32)
-    votes = np.empty(classes, np.int32)
-    # Distance and place in one number: floats that are not negative are in the order of their bits.
-    keys = np.empty(size, np.int64)
-    distances = np.empty(size, np.float32)
-    distance_bits = distances.view(np.int32)
-    gathered = -1
-
+def _refine(label_image, range_image, point_pixel, point_range, pad, window, weights, knn, cutoff, classes):
+    """Points whose pixel does not decide alone vote, so many at a time."""
+    labels, ranges = _padded(label_image, range_image, pad)
+    agreed = _agreed_labels(labels, ranges, pad).reshape(-1)
+    width, padded_width = label_image.shape[1], labels.shape[1]
+    voted = np.zeros(len(point_pixel), np.uint8)
+    points, first = np.zeros(_AT_ONCE, np.int64), np.zeros(_AT_ONCE, np.int64)
+    own_range = np.zeros(_AT_ONCE, np.float32)
+    nearest = np.empty((knn, _AT_ONCE), np.int64)
+    votes = np.zeros(classes, np.int64)
+    count = 0
     for i in range(len(point_pixel)):
         pixel = point_pixel[i]
         if pixel < 0:
             continue
-        if flat_agreed[pixel] > 0:
-            voted[i] = flat_agreed[pixel]
+        if agreed[pixel] > 0:
+            voted[i] = agreed[pixel]
             continue
-        if pixel != gathered:  # neighbours in a scan often share their pixel, and so the window
-            gathered = pixel
-            first = pixel // width * padded_width + pixel % width
-            for j in range(size):
-                near_ranges[j] = flat_ranges[first + window[j]]
-                near_labels[j] = flat_labels[first + window[j]]
-                differs[j] = near_labels[j] != near_labels[0]
-
-        own_range, centre = point_range[i], near_labels[0]
-        near_ranges[0] = own_range  # the centre counts as the point itself
-        found, others = np.int32(0), np.int32(0)
-        for j in range(size):
-            distances[j] = abs(near_ranges[j] - own_range) * weights[j]
-            within = np.int32(distances[j] <= cutoff)
-            found += within
-            others += within & differs[j]
-        if 2 * others < min(found, knn) and centre > 0:
-            voted[i] = centre  # most of any knn of them
-            continue
-
-        votes[:] = 0
-        for j in range(size):
-            keys[j] = np.int64(distance_bits[j]) << 8 | j if distances[j] <= cutoff else _NO_VOTER
-        for _ in range(min(found, knn)):
-            smallest = _NO_VOTER
-            for j in range(size):
-                smallest = min(smallest, keys[j])
-            chosen = smallest & 0xFF
-            votes[near_labels[chosen]] += 1
-            keys[chosen] = _NO_VOTER
-        votes[0] = 0
-        voted[i] = np.argmax(votes)
+        points[count], own_range[count] = i, point_range[i]
+        first[count] = pixel // width * padded_width + pixel % width
+        count += 1
+        if count == _AT_ONCE:
+            _find_nearest(ranges.reshape(-1), first, own_range, window, weights, cutoff, nearest)
+            _vote(labels.reshape(-1), first, window, nearest, votes, points, voted)
+            count = 0
+    _find_nearest(ranges.reshape(-1), first, own_range, window, weights, cutoff, nearest)
+    _vote(labels.reshape(-1), first, window, nearest, votes, points[:count], voted)
+    return voted
 
 
 @numba.njit(nogil=True, cache=True)
-def _agreed_labels(labels, ranges, search):
+def _padded(label_image, range_image, pad):
+    """Both with ``pad`` pixels of label 0 and range 0 around; a pixel without a point is infinitely far."""
+    height, width = label_image.shape
+    labels = np.zeros((height + 2 * pad, width + 2 * pad), np.uint8)
+    ranges = np.zeros(labels.shape, np.float32)
+    for v in range(height):
+        labels[v + pad, pad : pad + width] = label_image[v]
+        for u in range(width):
+            metres = range_image[v, u]
+            ranges[v + pad, u + pad] = np.float32(np.inf) if metres < 0 else metres
+    return labels, ranges
+
+
+@numba.njit(nogil=True, cache=True)
+def _find_nearest(ranges, first, own_range, window, weights, cutoff, nearest):
+    """The smallest keys of each point, rising, into ``nearest`` [knn, _AT_ONCE]. A key is distance and place in the
+    window in one number (floats that are not negative are in the order of their bits), _NO_VOTER beyond the cutoff.
+
+    A point's window begins at ``first`` and has its pixels at the offsets ``window``, from the centre outwards. The
+    inner loops run over points, without a branch: the compiler vectorises them.
+    """
+    distances, keys = np.empty(_AT_ONCE, np.float32), np.empty(_AT_ONCE, np.int64)
+    bits = distances.view(np.int32)
+    nearest[:] = _NO_VOTER
+    for j in range(len(window)):
+        weight = weights[j] if j > 0 else np.float32(0)  # the centre counts as the point itself
+        for n in range(_AT_ONCE):
+            metres = ranges[first[n] + window[j]] if j > 0 else own_range[n]
+            distances[n] = abs(metres - own_range[n]) * weight
+        for n in range(_AT_ONCE):
+            keys[n] = np.int64(bits[n]) << 8 | j if distances[n] <= cutoff else _NO_VOTER
+        for place in range(len(nearest)):
+            row = nearest[place]
+            for n in range(_AT_ONCE):
+                smaller, larger = min(row[n], keys[n]), max(row[n], keys[n])
+                row[n], keys[n] = smaller, larger
+
+
+@numba.njit(nogil=True, cache=True)
+def _vote(labels, first, window, nearest, votes, points, voted):
+    """What most of its nearest say, for each of ``points``, into ``voted``. ``votes`` is zero before and after."""
+    for n in range(len(points)):
+        winner, most = np.uint8(0), 0
+        for place in range(len(nearest)):
+            if nearest[place, n] != _NO_VOTER:
+                label = labels[first[n] + window[nearest[place, n] & 0xFF]]
+                votes[label] += 1
+        for place in range(len(nearest)):
+            if nearest[place, n] != _NO_VOTER:
+                label = labels[first[n] + window[nearest[place, n] & 0xFF]]
+                if label > 0 and (votes[label] > most or (votes[label] == most and label < winner)):
+                    winner, most = label, votes[label]
+                votes[label] = 0
+        voted[points[n]] = winner
+
+
+@numba.njit(nogil=True, cache=True)
+def _agreed_labels(labels, ranges, pad):
     """Per pixel the one label that can win its vote, whatever the point's range; 0 where there may be several.
 
     It is that of the centre, which always votes, where no other label but 0 is in the window on a pixel with a point.
     """
-    height, width = labels.shape[0] - search + 1, labels.shape[1] - search + 1
-    pad = search // 2
+    height, width = labels.shape[0] - 2 * pad, labels.shape[1] - 2 * pad
     # Smallest and largest label in the window, first along rows, then along columns. 0 and empty pixels are neutral.
-    low, high = labels.copy(), labels.copy()
-    for v in range(labels.shape[0]):
-        for u in range(labels.shape[1]):
-            if labels[v, u] == 0 or ranges[v, u] == np.inf:
-                low[v, u], high[v, u] = 255, 0
-    row_low, row_high = low[:, :width].copy(), high[:, :width].copy()
-    for step in range(1, search):
-        row_low = np.minimum(row_low, low[:, step : step + width])
-        row_high = np.maximum(row_high, high[:, step : step + width])
-    low, high = row_low[:height].copy(), row_high[:height].copy()
-    for step in range(1, search):
-        low = np.minimum(low, row_low[step : step + height])
-        high = np.maximum(high, row_high[step : step + height])
-    centre = labels[pad : pad + height, pad : pad + width]
-    return np.where((low == high) & (low == centre), centre, np.uint8(0))
+    low, high = np.empty((len(labels), width), np.uint8), np.empty((len(labels), width), np.uint8)
+    for v in range(len(labels)):
+        empty = (labels[v] == 0) | (ranges[v] == np.inf)
+        _reach(np.where(empty, np.uint8(255), labels[v]), np.where(empty, np.uint8(0), labels[v]), low[v], high[v])
+    agreed = np.empty((height, width), np.uint8)
+    for v in range(height):
+        least, most = low[v].copy(), high[v].copy()
+        for step in range(1, 2 * pad + 1):
+            _narrow(least, low[v + step], most, high[v + step])
+        centre = labels[v + pad, pad : pad + width]
+        agreed[v] = np.where((least == most) & (least == centre), centre, np.uint8(0))
+    return agreed
+
+
+@numba.njit(nogil=True, cache=True)
+def _reach(smallest, largest, low, high):
+    """Smallest and largest of each pixel and the ones to its right that are in the window."""
+    width = len(low)
+    low[:], high[:] = smallest[:width], largest[:width]
+    for step in range(1, len(smallest) - width + 1):
+        _narrow(low, smallest[step : step + width], high, largest[step : step + width])
+
+
+@numba.njit(nogil=True, cache=True)
+def _narrow(low, smaller, high, larger):
+    """Element by element the smaller into ``low``, the larger into ``high``."""
+    for u in range(len(low)):
+        low[u], high[u] = min(low[u], smaller[u]), max(high[u], larger[u])
