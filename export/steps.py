@@ -225,7 +225,9 @@ class Export:
         from export.tensorrt.api import load_api
         from export.tensorrt.build import build_engine
         from export.tensorrt.key import engine_key
+        from export.tensorrt.operators import check_operators
 
+        check_operators(graph, build.target)
         api, batch = load_api(build.target), self.request.batch
         capabilities = self.request.capabilities if build.target == "tensorrt-rtx" else ()
         profiles = None

@@ -8,7 +8,6 @@ which, in its decoding, and whoever runs it (:mod:`models.detection.exported`) d
 
 from __future__ import annotations
 
-import colorsys
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from errors import UserError
 from export.families import Arrays, Network, Request, Sample
 from formats import recording
 from formats.images import read_image
-from inference.detection import FAMILY, describe
+from inference.detection import FAMILY, class_colors, describe
 from inference.manifest import DetectorProfile, Labels, Manifest, Normalisation, Provenance, Tensor
 from models.detection.decoding import make_decoding
 from models.detection.decoding.candidates import Candidates
@@ -132,7 +131,7 @@ class DetectorFamily:
             normalisation=Normalisation(
                 means=tuple(255 * mean for mean in MEANS), stds=tuple(255 * std for std in STDS)
             ),
-            labels=Labels(names=checkpoint.class_names, colors=_colors(len(checkpoint.class_names))),
+            labels=Labels(names=checkpoint.class_names, colors=class_colors(len(checkpoint.class_names))),
             detector=DetectorProfile(
                 height=height,
                 width=width,
@@ -251,12 +250,6 @@ def _matches(ours: Candidates, theirs: Candidates) -> Iterator[tuple[int, int]]:
         overlaps = iou(box, ours.boxes) * (ours.class_ids == class_id)
         if len(overlaps) and overlaps.max() >= 0.9:
             yield k, int(overlaps.argmax())
-
-
-def _colors(classes: int) -> tuple[tuple[int, int, int], ...]:
-    """Colours that differ, whatever their number: hues a golden section apart."""
-    hues = [(0.61803399 * i) % 1 for i in range(classes)]
-    return tuple(tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.75, 1.0)) for hue in hues)
 
 
 def _discs(height: int, width: int) -> np.ndarray:
