@@ -1,4 +1,4 @@
-"""What our own detectors take: RGB, normalised by ImageNet's mean and deviation; what a letterbox leaves over is grey."""
+"""What our detectors take: RGB, normalised by ImageNet's mean and deviation; what a letterbox leaves over is grey."""
 
 from __future__ import annotations
 
