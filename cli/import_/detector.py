@@ -99,7 +99,7 @@ def _names(path: Path, background: str | None) -> tuple[str, ...]:
         where = f"line {names.index('') + 1} is empty" if names else "is empty"
         raise UserError(f"--names {path}: {where}; give the name of a class per line")
     if background is not None:
-        require_known(f"--background: {path} has no name", background, names)
+        require_known(f"--background (a name in {path})", background, names)
         names.remove(background)
     return tuple(names)
 

@@ -109,7 +109,7 @@ def test_the_background_is_no_class(here: Path) -> None:
         ({"size": "64x64"}, "takes images float32[1, 3, 96, 320], not 64x64; leave --size out"),
         ({"mean": "1,2"}, "--mean 1,2 --std 1: 2 numbers; give one number or three"),
         ({"std": "0"}, "stds finite and above 0"),
-        ({"background": "ground"}, "has no name 'ground' is not known"),
+        ({"background": "ground"}, "names.txt) 'ground' is not known"),
         ({"names": "none.txt"}, "--names none.txt: No such file"),
     ],
     ids=str,
@@ -142,6 +142,53 @@ def test_a_file_that_is_no_graph(here: Path, capsys: pytest.CaptureFixture[str])
     (here / "tiny.onnx").unlink()
     assert call(here) == 2
     assert "tiny.onnx: no such file" in capsys.readouterr().err
+
+
+def test_a_graph_that_suppresses_itself_is_left_as_it_is(tmp_path: Path) -> None:
+    """Open sizes, no batch, labels from 1: as torchvision's detectors are exported. Two identical boxes both stay."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    kind = {"boxes": TensorProto.FLOAT, "labels": TensorProto.INT64, "scores": TensorProto.FLOAT}
+    values = {
+        "boxes": np.array([[1, 2, 9, 9], [1, 2, 9, 9]], np.float32),
+        "labels": np.array([2, 2]),
+        "scores": np.array([0.9, 0.8], np.float32),
+    }
+    nodes = [helper.make_node("Identity", [f"{name}_value"], [name]) for name in values]
+    nodes.append(helper.make_node("ReduceMax", ["picture"], ["brightest"], keepdims=0))
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+        [
+            *(
+                helper.make_tensor_value_info(name, kind[name], ["K", 4] if name == "boxes" else ["K"])
+                for name in values
+            ),
+            helper.make_tensor_value_info("brightest", TensorProto.FLOAT, []),
+        ],
+        [numpy_helper.from_array(value, f"{name}_value") for name, value in values.items()],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "tiny.onnx"
+    )
+    (tmp_path / "names.txt").write_text("car\nperson\n")
+    options = {"decoding": "boxes-scores-labels", "number": "first_label=1"}
+    assert call(tmp_path, **options) == 2  # of any size
+    assert call(tmp_path, **options, size="32x64") == 0
+    manifest = load_manifest(tmp_path / "model")
+    assert manifest.detector is not None
+    assert manifest.detector.nms_iou is None
+    assert manifest.parity is not None
+    assert [stage.passed for stage in manifest.parity.stages] == [True, None]
+    for backend in ("onnxruntime", "openvino"):
+        with open_session(tmp_path / "model", backend=backend) as session:
+            detector = ExportedDetector(**describe(tmp_path / "model", manifest).arguments())
+            picture, placed = detector.prepare(np.zeros((64, 128, 3), np.uint8))
+            found = detector.objects(session.infer({"picture": picture}), placed)
+        assert found.boxes.tolist() == [[2, 4, 18, 18]] * 2
+        assert found.class_ids.tolist() == [1, 1]
 
 
 def test_yolox_of_its_makers_finds_who_is_there(shared_data: Path, tmp_path: Path) -> None:
