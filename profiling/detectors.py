@@ -71,14 +71,17 @@ def compare(folder: Path, rounds: int, threads: int) -> Measured:
     return Measured(height, width, _parameters(folder / manifest.graph), times, times.pop("outside"))
 
 
+def backends() -> dict[str, tuple[str, str]]:
+    """What is timed here: title → backend and precision."""
+    found = {"ONNX Runtime fp32": ("onnxruntime", "fp32"), "OpenVINO fp32": ("openvino", "fp32")}
+    return found | ({"OpenVINO bf16": ("openvino", "bf16")} if bf16_instructions() else {})
+
+
 @contextmanager
 def _open(folder: Path, manifest: Manifest, threads: int) -> Iterator[dict[str, Engine]]:
-    backends = {"ONNX Runtime fp32": ("onnxruntime", "fp32"), "OpenVINO fp32": ("openvino", "fp32")}
-    if bf16_instructions():
-        backends["OpenVINO bf16"] = ("openvino", "bf16")
     with ExitStack() as opened:
         engines = {}
-        for name, (backend, precision) in backends.items():
+        for name, (backend, precision) in backends().items():
             engines[name] = open_engine(folder, manifest, backend, precision, threads)
             opened.callback(engines[name].close)
         yield engines
@@ -134,18 +137,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if not folders[model].exists():
                     with _CONSOLE.status(f"{model}: making its graph"):
                         make_graph(model, size, folders[model])
-            rows, backends = [], []
+            here = machine.in_words(machine.describe())
+            print(f"{here}; {threads} threads; median (fastest–slowest) of {given.rounds}.\n")
+            titles = ("model", "input", "parameters, M", *(f"{name}, ms" for name in backends()), "outside, ms")
+            print(tables.markdown([*titles, "pictures/s"], []), end="", flush=True)
             for model, folder in folders.items():
                 with _CONSOLE.status(model):
-                    found = compare(folder, given.rounds, threads)
-                backends = list(found.graphs)
-                rows.append(row(model, found))
+                    cells = row(model, compare(folder, given.rounds, threads))
+                print(f"| {' | '.join(cells)} |", flush=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    print(f"{machine.in_words(machine.describe())}; {threads} threads; median (fastest–slowest) of {given.rounds}.\n")
-    titles = ("model", "input", "parameters, M", *(f"{name}, ms" for name in backends), "outside, ms", "pictures/s")
-    print(tables.markdown(titles, rows))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
