@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from errors import require_known
@@ -91,7 +92,7 @@ class Guidance(nn.Module):
         grown = self._grow(levels)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.detach):
             representatives = self._remember(levels, grown, regions, level, critic)
-        losses = {"intertwiner": self.weight * self._compare(regions, level, features, representatives)}
+        losses = {"intertwiner": self.weight * self._compare(regions, level, _of_unit_size(features), representatives)}
         if self.alignments:
             terms = [
                 self.alignments[fine](levels[fine], of_coarse) / (LAST - fine) for (fine, _), of_coarse in grown.items()
@@ -131,7 +132,7 @@ class Guidance(nn.Module):
                 scale=1 / STRIDES[read_at],
             )
             memory = fine % len(self.memories)
-            shown[memory].append(critic(pooled))
+            shown[memory].append(_of_unit_size(critic(pooled)))
             labels[memory].append(regions.labels[chosen])
         return torch.stack(
             [
@@ -150,7 +151,13 @@ class Guidance(nn.Module):
         if not len(chosen):
             return features.sum() * 0
         wanted = representatives[memory[chosen], regions.labels[chosen]]
-        return self.divergence(features[chosen].float(), wanted).mean()
+        return self.divergence(features[chosen], wanted).mean()
+
+
+def _of_unit_size(features: Tensor) -> Tensor:
+    """[R, hidden], brought to a root mean square of 1. Else nothing bounds what small and large ones differ by: the
+    cosine of the transport lets the generator's maps grow, and the representatives with them."""
+    return F.rms_norm(features.float(), features.shape[1:], eps=1e-6)
 
 
 def _check(source: str, alignment: str, divergence: str, split: str, detach: bool) -> None:

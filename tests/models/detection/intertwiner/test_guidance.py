@@ -64,7 +64,12 @@ def large_feature(source: str, fine: int, coarse: int, critic: Critic, index: in
     if source == "bilinear":
         level = F.interpolate(levels[coarse], levels[fine].shape[2:], mode="bilinear", align_corners=False)
     one = slice(index, index + 1)
-    return critic(roi_align(level, regions.boxes[one], regions.images[one], size=14, scale=1 / STRIDES[read_at]))[0]
+    pooled = roi_align(level, regions.boxes[one], regions.images[one], size=14, scale=1 / STRIDES[read_at])
+    return of_unit_size(critic(pooled)[0])
+
+
+def of_unit_size(feature: torch.Tensor) -> torch.Tensor:
+    return feature / feature.square().mean().sqrt()
 
 
 @pytest.mark.parametrize("source", ["same", "higher", "bilinear"])
@@ -83,7 +88,7 @@ def test_the_loss_is_the_mean_distance_to_the_mean_of_large_ones(
     distances = []
     for index in range(4 if last_level else 3):  # class 1 has no representative, background is no class
         reference = large[index % 3] if level_buffers else everything
-        distances.append((features[index] - torch.stack(reference).mean(0)).square().mean())
+        distances.append((of_unit_size(features[index]) - torch.stack(reference).mean(0)).square().mean())
     assert set(losses) == {"intertwiner"}
     torch.testing.assert_close(losses["intertwiner"], torch.stack(distances).mean())
 
@@ -164,6 +169,14 @@ def test_options_have_finite_losses_and_gradients(options: dict[str, Any]) -> No
 def test_contradictions_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_detector("internet-r18", 3, channels=8, hidden=8, **options)
+
+
+@pytest.mark.parametrize("divergence", ["l2", "l1"])
+def test_the_loss_is_bounded_however_large_features_are(divergence: str) -> None:
+    module = guidance(divergence=divergence)
+    levels, regions, level = scene()
+    losses = module([1e4 * x for x in levels], regions, level, torch.randn(6, HIDDEN), Critic(CHANNELS, HIDDEN))
+    assert float(losses["intertwiner"].detach()) <= 4
 
 
 def test_fusion() -> None:
