@@ -25,10 +25,10 @@ $(VENV)/.test-ready: pyproject.toml | $(VENV)/.play-ready
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-# The main job: simulate a drive, run the graph on it without loss, leave video, labels and the account in out/demo.
+# The main job: simulate a drive, run the graph on it without loss, leave video, labels, proposals and the account in out/demo.
 play: setup
 	@$(BIN)/python run.py simulate --out $(DRIVE) --frames $(DRIVE_FRAMES) --seed 5 --force
-	@$(BIN)/python run.py play configs/pipelines/kitti.yaml --data $(DRIVE) --rate max --out out/demo --overwrite
+	@$(BIN)/python run.py play configs/pipelines/demo.yaml --data $(DRIVE) --rate max --out out/demo --overwrite
 
 test: $(VENV)/.test-ready
 	@$(BIN)/ruff check .

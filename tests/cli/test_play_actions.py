@@ -7,9 +7,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from formats.images_in_time import ImagesInTime
 from formats.temporal.results import read_results
+from inference import bcgnn, two_stream
+from inference.manifest import load_manifest
 from models.bcgnn.offline import video_proposals
 from models.two_stream.snippets import Snippeter, SnippetSettings
 from tests.support.runs import ROOT, remove, run_py, short_folder
@@ -90,3 +93,16 @@ def test_features_of_another_model_are_one_line(here):
     assert f"the snippets have 7 features, but {bcgnn} takes 9: use the features that it was trained on" in said
     assert "Traceback" not in done.stdout + done.stderr
     assert not (here / "out" / "proposals.json").exists()
+
+
+def test_the_shipped_weights_go_together():
+    """What the shipped graphs join: the encoder's features, at its pace, are those that the proposals are made of."""
+    folders = [ROOT / "weights" / name for name in ("two-stream", "bcgnn-100")]
+    encoder = two_stream.describe(folders[0], load_manifest(folders[0]))
+    proposer = bcgnn.describe(folders[1], load_manifest(folders[1]))
+    assert encoder.dimension == proposer.dimension
+    assert (proposer.windows.style, proposer.windows.step_s) == ("sliding", encoder.snippet.snippet_s)
+    for name in ("video", "demo"):
+        nodes = yaml.safe_load((CONFIG.parent / f"{name}.yaml").read_text())["nodes"]
+        models = [Path(nodes[node]["params"]["model"]).name for node in ("features", "proposals")]
+        assert models == [folder.name for folder in folders]
