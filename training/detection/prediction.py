@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from models.detection.fitting import Placed, fit
+from models.detection.inference import boxes_and_scores
 from models.detection.inputs import PAD_VALUE, normalised
 from models.detection.nms import nms
-from models.detection.one_stage import OneStage
 from training.detection.augmentation import Input
 
 _MOST_CANDIDATES, _MOST_OBJECTS = 1000, 100
@@ -40,19 +40,6 @@ def predict(
 def to_chw(image: np.ndarray) -> np.ndarray:
     """BGR [H, W, 3] → RGB [3, H, W]."""
     return np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1))
-
-
-def boxes_and_scores(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Boxes [N, A, 4] in pixels of the input and scores [N, A, C], float32, of one-stage and two-stage detectors."""
-    outputs = [output.float() for output in network(images)]
-    if not isinstance(network, OneStage):
-        boxes, scores = outputs
-        return boxes, scores
-    logits, regression, *centerness = outputs
-    scores = logits.sigmoid()
-    if centerness:  # as models.detection.decoding.fcos
-        scores = (scores * centerness[0].sigmoid()[..., None]).sqrt()
-    return network.decode(network.priors(*images.shape[2:]), regression), scores
 
 
 def _kept(boxes: Tensor, scores: Tensor, placed: Placed, score_threshold: float, nms_iou: float) -> Prediction:

@@ -15,10 +15,11 @@ torch = pytest.importorskip("torch")
 from errors import UserError  # noqa: E402
 from formats.images import read_image  # noqa: E402
 from models.detection.checkpoint import load_checkpoint  # noqa: E402
+from models.detection.inference import boxes_and_scores  # noqa: E402
 from models.detection.inputs import MEANS, STDS, normalised  # noqa: E402
 from training.detection.augmentation import Input  # noqa: E402
 from training.detection.pictures import PictureStore  # noqa: E402
-from training.detection.prediction import boxes_and_scores, predict, to_chw  # noqa: E402
+from training.detection.prediction import predict, to_chw  # noqa: E402
 from training.detection.recipe import DetectionRecipe  # noqa: E402
 from training.detection.task import DetectionTask  # noqa: E402
 from training.loop import train  # noqa: E402
