@@ -16,9 +16,9 @@ from pipeline.messages import Header, Hop
 
 DUE = "due"  # another sensor's measurement, needed for this one, was due later (earlier: negative)
 LATE = "late"  # a source released later than due: woken late, or held up by its consumers
-ENCODE = "encode"  # message to bytes
+ENCODE = "encode"  # message to bytes; for a neighbour in the same process: its check
 OUTBOX = "outbox"  # at the publisher, for room and for the consumer's credit
-TRANSPORT = "transport"  # socket and decoding
+TRANSPORT = "transport"  # socket and decoding; next to nothing between neighbours
 WAIT = "wait"  # in the node's inbox and synchroniser
 COMPUTE = "compute"  # the node's own code; of a source: reading, as far as it made the measurement late
 
