@@ -176,8 +176,6 @@ class Publisher:
             self._ended_reason = reason
             for box in self._boxes():
                 box.ended = reason
-            for handover in self.handovers.values():
-                handover.move_on()
         self._exchange.wake()
         with self._exchange.changed:
             self._exchange.wait(lambda: all(box.finished for box in self._graph_boxes()))

@@ -119,6 +119,7 @@ def test_all_delivers_everything_in_order_and_then_the_end(edge: Callable[..., E
         assert item.link.published_ns <= item.link.sent_ns <= item.received_ns <= now_ns()
         link.done(item)
     assert link.consumer.inbox.receive(PATIENCE_S) == InputEnded("scan")
+    time.sleep(0.05)
     assert publishing.is_alive()  # the end is not over before the consumer has taken note of it
     link.consumer.inputs.farewell("scan")
     publishing.join(PATIENCE_S)
@@ -174,11 +175,12 @@ def test_what_is_past_its_deadline_is_dropped_where_it_waits(edge: Callable[...,
     link = edge("latest", queue=5)
     link.publish(0)
     first = link.receive()
-    link.publish(1, deadline_ns=now_ns())
-    link.publish(2, deadline_ns=now_ns() + 3600 * 10**9)
+    link.publish(1, deadline_ns=now_ns() + 3600 * 10**9)
+    link.publish(2, deadline_ns=now_ns() + 20 * 10**6)
     link.settled({"expired": 1})
+    assert [(loss.seq, loss.reason) for loss in link.losses] == [(2, "expired")]
     link.done(first)
-    assert link.receive().message.header.seq == 2
+    assert link.receive().message.header.seq == 1
 
 
 def test_a_message_of_another_type_is_counted_told_back_and_passed_over(edge: Callable[..., Edge]) -> None:
