@@ -143,6 +143,27 @@ def check_endpoints(nodes: Mapping[str, GraphNode], problems: Problems) -> None:
             problems.add(f"{path}.curve", "encryption is for tcp; this output does not leave the machine")
 
 
+def check_neighbours(nodes: Mapping[str, GraphNode], problems: Problems) -> None:
+    """Where all who take an output share its node's process no socket carries it, so none can be chosen."""
+    takers: dict[str, list[str]] = {name: [] for name in nodes}
+    for name, node in nodes.items():
+        for source in node.sources().values():
+            takers.get(source, []).append(name)
+    for name, node in nodes.items():
+        everyone = [name, *takers[name]]
+        if not takers[name] or any(nodes[each].entry.placement != "thread" for each in everyone):
+            continue
+        given = {"transport": node.entry.transport == "tcp", "bind": node.entry.bind, "curve": node.entry.curve}
+        for key, chosen in given.items():
+            if chosen:
+                whom = " and ".join(dict.fromkeys(takers[name]))
+                problems.add(
+                    f"nodes.{name}.{key}",
+                    f"has no effect: {whom} in the same process get this output without a socket; remove it, or give "
+                    f"{name} placement: process",
+                )
+
+
 def _check_curve(path: str, endpoint: str, curve: bool | None, problems: Problems) -> None:
     if curve is False and not is_local(endpoint):
         problems.add(path, f"other machines can reach {endpoint}, so encryption (CURVE) cannot be switched off")

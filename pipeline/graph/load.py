@@ -15,6 +15,7 @@ from pipeline.graph.checks import (
     check_endpoints,
     check_inputs,
     check_keys,
+    check_neighbours,
     find_nodes,
     left_out,
     read_entries,
@@ -63,6 +64,7 @@ def load_graph(
         check_keys(name, node, problems)
         check_inputs(name, node, entries.keys(), nodes, problems)
     check_endpoints(nodes, problems)
+    check_neighbours(nodes, problems)
     order = topological_order(nodes, problems)
     absent = check_data(nodes, problems) if check_nodes else {}
     problems.raise_if_any()

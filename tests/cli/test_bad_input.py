@@ -266,8 +266,14 @@ def test_mistakes_on_the_command_line(arguments: tuple[str, ...], words: tuple[s
 def test_a_port_in_use(here: Path) -> None:
     with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
         port = socket.bind_to_random_port("tcp://127.0.0.1")
-        setting = f"nodes.lidar.bind=tcp://127.0.0.1:{port}"
+        setting = f"nodes.fusion.bind=tcp://127.0.0.1:{port}"
         assert_one_line(play(here, scans(here / "d"), "--set", setting), str(port), "in use")
+
+
+def test_an_endpoint_that_nothing_would_use(here: Path) -> None:
+    setting = "nodes.projection.transport=tcp"
+    done = play(here, scans(here / "d"), "--set", setting)
+    assert_one_line(done, "projection", "no effect", "segmentation in the same process", "placement: process")
 
 
 def test_an_output_folder_that_cannot_be_written(here: Path) -> None:

@@ -98,13 +98,13 @@ def test_the_resolved_graph_of_a_run_plays_the_same(here: Path, model: Path, dri
     assert label_counts(here / "b") == label_counts(here / "a")
 
 
-STEPS = ("projection", "segmentation", "fusion")
-THREADS = [f"nodes.{node}.placement=thread" for node in STEPS]
-SECURED = [f"nodes.{node}.{key}" for node in ("projection", "segmentation") for key in ("transport=tcp", "curve=true")]
+STEPS = ("lidar", "projection", "segmentation", "fusion")  # threads of one process, as the file has them
+PROCESSES = [f"nodes.{node}.placement=process" for node in STEPS]
+SECURED = [f"nodes.{node}.{key}" for node in STEPS for key in ("transport=tcp", "curve=true")]
 
 
-@pytest.mark.parametrize("settings", [THREADS, SECURED], ids=["threads", "secured tcp"])
-def test_threads_and_secured_tcp_give_the_same_outputs(
+@pytest.mark.parametrize("settings", [PROCESSES, [*PROCESSES, *SECURED]], ids=["processes", "secured tcp"])
+def test_processes_and_secured_tcp_give_the_same_outputs(
     here: Path, model: Path, drive: Path, settings: list[str]
 ) -> None:
     assert play("kitti.yaml", drive, here / "a", model).returncode == 0

@@ -381,6 +381,12 @@ def same_bind(document: dict[str, Any]) -> None:
     document["nodes"]["camera"]["bind"] = "tcp://localhost:5001"
 
 
+def neighbours_over_tcp(document: dict[str, Any]) -> None:
+    for entry in document["nodes"].values():
+        entry["placement"] = "thread"
+    document["nodes"]["lidar"]["transport"] = "tcp"
+
+
 WRONG: list[tuple[Change, str]] = [
     # keys and values
     (lambda d: d.update(nods={}), "nods: unknown key; did you mean nodes?"),
@@ -496,6 +502,7 @@ WRONG: list[tuple[Change, str]] = [
     (node("lidar", bind="tcp://*:5000", curve=False), "nodes.lidar.curve: other machines can reach tcp://*:5000"),
     (node("lidar", curve=True), "nodes.lidar.curve: encryption is for tcp"),
     (node("lidar", curve=True, bind="ipc:///tmp/x"), "nodes.lidar.curve: encryption is for tcp"),
+    (neighbours_over_tcp, "nodes.lidar.transport: has no effect: projection"),
 ]
 
 
