@@ -12,37 +12,21 @@ Neck and head begin with nothing. Seeds are paired: differences are taken seed b
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from errors import UserError
 from models.checkpoint_file import write_values
 from models.detection.checkpoint import load_checkpoint
+from training.detection.gains import Variant, command, table
 from training.detection.recipe import DetectionRecipe
 from training.detection.task import DetectionTask
 from training.state import LAST
-from training.variants import Scores, spread, train_once, train_variants
+from training.variants import Scores, train_once, train_variants
 from whole_files import write_whole
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs" / "training" / "detection-comparison.yaml"
-METRICS = ("ap", "ap50", "ap75")
-
-
 BACKBONE = ("loss.matching=iou", "length=1400 steps", "seed=0")
 """How the common backbone is trained."""
-
-
-class Variant(NamedTuple):
-    """``differs``: from the recipe. ``baseline``: the variant that it is compared with, here and in the paper; None: it
-    is one itself. ``paper``: by how many points of AP, AP50 and AP75 it is above that there, and ``where``."""
-
-    differs: tuple[str, ...]
-    baseline: str | None = None
-    paper: tuple[float, float, float] | None = None
-    where: str = ""
 
 
 def _retinanet(matching: str, *more: str) -> tuple[str, ...]:
@@ -109,43 +93,9 @@ def comparison(
     variants = {name: (*variant.differs, f"model.imagenet={backbone}") for name, variant in VARIANTS.items()}
     found: dict[str, list[Scores]] = {}
     for found in train_variants(variants, RECIPE, DetectionRecipe, make_task, out, seeds, overrides):
-        write_whole(out / "table.md", table(found).encode())
+        write_whole(out / "table.md", table(VARIANTS, found).encode())
     return found
 
 
-def table(found: Mapping[str, Sequence[Scores]]) -> str:
-    """Markdown: mean and standard deviation over the seeds in points (%), and of the differences from the baseline."""
-    lines = [
-        "| | seeds | AP | AP50 | AP75 | ΔAP | ΔAP50 | ΔAP75 | paper: ΔAP | ΔAP50 | ΔAP75 | of |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|",
-    ]
-    for name, runs in found.items():
-        variant = VARIANTS[name]
-        ours = [spread([100 * run[key] for run in runs]) for key in METRICS]
-        above = ["", "", ""]
-        if variant.baseline is not None:
-            pairs = list(zip(runs, found[variant.baseline], strict=False))
-            above = [spread([100 * (run[key] - base[key]) for run, base in pairs]) for key in METRICS]
-        paper = [f"{value:+.1f}" for value in variant.paper] if variant.paper else ["", "", ""]
-        lines.append(f"| {' | '.join([name, str(len(runs)), *ours, *above, *paper, variant.where])} |")
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """See the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m training.detection.comparison", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of drives")
-    parser.add_argument("--out", type=Path, required=True, help="a folder, made where it is missing")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--set", nargs="*", default=[], help="override the recipe: length='200 steps'")
-    given = parser.parse_args()
-    try:
-        print(table(comparison(given.data, given.out, range(given.seeds), given.set)), end="")
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    main()
+    command("training.detection.comparison", __doc__, VARIANTS, comparison)

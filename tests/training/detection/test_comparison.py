@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from training.detection import comparison
+from training.detection.gains import table
 from training.detection.recipe import DetectionRecipe
 from training.recipe import check_recipe, read_recipe
 from training.variants import train_variants
@@ -30,7 +31,7 @@ def test_the_table_has_spreads_and_differences_seed_by_seed() -> None:
         "RetinaNet, mutual_guidance": [{"ap": 0.12, "ap50": 0.2, "ap75": 0.1}, {"ap": 0.34, "ap50": 0.4, "ap75": 0.1}],
         "FCOS, fcos": [{"ap": 0.1, "ap50": 0.2, "ap75": 0.1}],
     }
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in comparison.table(found).splitlines()]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(comparison.VARIANTS, found).splitlines()]
     assert len({len(row) for row in rows}) == 1
     assert rows[2][:3] == ["RetinaNet, iou", "2", "20.0 ± 14.1"]
     assert rows[3][5] == "3.0 ± 1.4"

@@ -6,15 +6,16 @@ pytest.importorskip("torch")
 
 from models.detection.build import make_detector
 from models.detection.intertwiner.network import InterNet
-from training.detection.intertwiner_ablation import RECIPE, VARIANTS, table
+from training.detection.gains import table
+from training.detection.intertwiner_ablation import RECIPE, VARIANTS
 from training.detection.recipe import DetectionRecipe
 from training.recipe import check_recipe, read_recipe
 
 
 def test_variants_differ_in_the_intertwiner_alone() -> None:
     networks, rest = {}, []
-    for name, differs in VARIANTS.items():
-        recipe = check_recipe(read_recipe(RECIPE, differs), DetectionRecipe, RECIPE)
+    for name, variant in VARIANTS.items():
+        recipe = check_recipe(read_recipe(RECIPE, variant.differs), DetectionRecipe, RECIPE)
         networks[name] = make_detector(recipe.model.name, 2, **recipe.model.arguments)
         rest.append((recipe.length, recipe.batch, recipe.optimiser, recipe.data, recipe.image, recipe.augmentation))
     assert rest[0] == rest[1] == rest[2]
@@ -32,7 +33,7 @@ def test_the_table_has_spreads_and_differences_seed_by_seed() -> None:
         "intertwiner": [{"ap": 0.12, "ap50": 0.2, "ap75": 0.1}, {"ap": 0.34, "ap50": 0.4, "ap75": 0.1}],
         "intertwiner and OT": [{"ap": 0.2, "ap50": 0.2, "ap75": 0.1}],
     }
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(found).splitlines()]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(VARIANTS, found).splitlines()]
     assert len({len(row) for row in rows}) == 1
     assert rows[2][:6] == ["Faster R-CNN", "2", "20.0 ± 14.1", "30.0 ± 14.1", "10.0 ± 0.0", ""]
     assert rows[3][5:8] == ["3.0 ± 1.4", "0.0 ± 0.0", "0.0 ± 0.0"]
