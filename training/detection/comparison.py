@@ -17,12 +17,11 @@ from pathlib import Path
 
 from models.checkpoint_file import write_values
 from models.detection.checkpoint import load_checkpoint
-from training.detection.gains import Variant, command, table
+from training.detection.gains import Variant, command, train_and_compare
 from training.detection.recipe import DetectionRecipe
 from training.detection.task import DetectionTask
 from training.state import LAST
-from training.variants import Scores, train_once, train_variants
-from whole_files import write_whole
+from training.variants import Scores, train_once
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs" / "training" / "detection-comparison.yaml"
 BACKBONE = ("loss.matching=iou", "length=1400 steps", "seed=0")
@@ -70,31 +69,13 @@ VARIANTS = {
 def comparison(
     data: Sequence[Path], out: Path, seeds: Sequence[int], overrides: Sequence[str] = ()
 ) -> dict[str, list[Scores]]:
-    """Train and score what is not done yet, and write ``out/table.md`` anew after each.
-
-    Args:
-        data: folders of drives, or other data sets with boxes.
-        overrides: of the recipe, for all variants.
-
-    Returns:
-        By variant, the scores of each seed.
-
-    Raises:
-        UserError: recipe and data do not fit each other, or ``out`` cannot be written.
-    """
-
-    def make_task(recipe: DetectionRecipe) -> DetectionTask:
-        return DetectionTask(recipe, data)
-
+    """:func:`training.detection.gains.train_and_compare` of all, once the backbone that they begin with is there."""
     backbone = out / "backbone.pth"
     if not backbone.is_file():
-        train_once(RECIPE, [*overrides, *BACKBONE], DetectionRecipe, make_task, out / "runs" / "backbone")
-        write_values(backbone, load_checkpoint(out / "runs" / "backbone" / LAST).restore().backbone.state_dict())
-    variants = {name: (*variant.differs, f"model.imagenet={backbone}") for name, variant in VARIANTS.items()}
-    found: dict[str, list[Scores]] = {}
-    for found in train_variants(variants, RECIPE, DetectionRecipe, make_task, out, seeds, overrides):
-        write_whole(out / "table.md", table(VARIANTS, found).encode())
-    return found
+        made = out / "runs" / "backbone"
+        train_once(RECIPE, [*overrides, *BACKBONE], DetectionRecipe, lambda recipe: DetectionTask(recipe, data), made)
+        write_values(backbone, load_checkpoint(made / LAST).restore().backbone.state_dict())
+    return train_and_compare(VARIANTS, RECIPE, data, out, seeds, [*overrides, f"model.imagenet={backbone}"])
 
 
 if __name__ == "__main__":

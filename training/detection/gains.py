@@ -1,4 +1,4 @@
-"""What variants of a detector gain over each other, beside what their paper reports: the table, and the command."""
+"""What variants of a detector gain over each other, beside what their paper reports: training, table, command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import UserError
-from training.variants import Scores, spread
+from training.detection.recipe import DetectionRecipe
+from training.detection.task import DetectionTask
+from training.variants import Scores, spread, train_variants
+from whole_files import write_whole
 
 METRICS = ("ap", "ap50", "ap75")
 
@@ -39,6 +42,36 @@ def table(variants: Mapping[str, Variant], found: Mapping[str, Sequence[Scores]]
         paper = [f"{value:+.1f}" for value in variant.paper] if variant.paper else ["", "", ""]
         lines.append(f"| {' | '.join([name, str(len(runs)), *ours, *gains, *paper, variant.where])} |")
     return "\n".join(lines) + "\n"
+
+
+def train_and_compare(
+    variants: Mapping[str, Variant],
+    recipe: Path,
+    data: Sequence[Path],
+    out: Path,
+    seeds: Sequence[int],
+    overrides: Sequence[str] = (),
+) -> dict[str, list[Scores]]:
+    """Train and score what is not done yet, and write ``out/table.md`` anew after each.
+
+    Args:
+        recipe: what the variants have in common.
+        data: folders of drives, or other data sets with boxes.
+        overrides: of the recipe, for all variants.
+
+    Returns:
+        By variant, the scores of each seed.
+
+    Raises:
+        UserError: recipe and data do not fit each other, or ``out`` cannot be written.
+    """
+    differs = {name: variant.differs for name, variant in variants.items()}
+    found: dict[str, list[Scores]] = {}
+    for found in train_variants(
+        differs, recipe, DetectionRecipe, lambda checked: DetectionTask(checked, data), out, seeds, overrides
+    ):
+        write_whole(out / "table.md", table(variants, found).encode())
+    return found
 
 
 def command(

@@ -14,11 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.detection.gains import Variant, command, table
-from training.detection.recipe import DetectionRecipe
-from training.detection.task import DetectionTask
-from training.variants import Scores, train_variants
-from whole_files import write_whole
+from training.detection.gains import Variant, command, train_and_compare
+from training.variants import Scores
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs" / "training" / "intertwiner-ablation.yaml"
 VARIANTS = {
@@ -38,25 +35,8 @@ AP50; and Table 1, from b to d."""
 def ablation(
     data: Sequence[Path], out: Path, seeds: Sequence[int], overrides: Sequence[str] = ()
 ) -> dict[str, list[Scores]]:
-    """Train and score what is not done yet, and write ``out/table.md`` anew after each.
-
-    Args:
-        data: folders of drives, or other data sets with boxes.
-        overrides: of the recipe, for all variants.
-
-    Returns:
-        By variant, the scores of each seed.
-
-    Raises:
-        UserError: recipe and data do not fit each other, or ``out`` cannot be written.
-    """
-    found: dict[str, list[Scores]] = {}
-    variants = {name: variant.differs for name, variant in VARIANTS.items()}
-    for found in train_variants(
-        variants, RECIPE, DetectionRecipe, lambda recipe: DetectionTask(recipe, data), out, seeds, overrides
-    ):
-        write_whole(out / "table.md", table(VARIANTS, found).encode())
-    return found
+    """:func:`training.detection.gains.train_and_compare` of all."""
+    return train_and_compare(VARIANTS, RECIPE, data, out, seeds, overrides)
 
 
 if __name__ == "__main__":

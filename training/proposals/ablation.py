@@ -10,20 +10,16 @@ done is not done again: stopped, the same command goes on.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
 
 from errors import UserError
-from training.loop import train
 from training.proposals.recipe import ProposalRecipe
 from training.proposals.synthetic import write_benchmark
 from training.proposals.task import ProposalTask
-from training.recipe import check_recipe, read_recipe
-from training.state import LOG, STATE
+from training.variants import Scores, spread, train_variants
 from whole_files import write_whole
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs" / "training" / "bcgnn-synthetic.yaml"
@@ -50,8 +46,6 @@ PAPER = {
 }
 """AR@100 and AUC on ActivityNet-1.3: Tables 1 and 3."""
 
-Scores = Mapping[str, float]
-
 
 def ablation(out: Path, seeds: Sequence[int], overrides: Sequence[str] = ()) -> dict[str, list[Scores]]:
     """Train and score what is not done yet, and write ``out/table.md`` anew after each.
@@ -70,31 +64,11 @@ def ablation(out: Path, seeds: Sequence[int], overrides: Sequence[str] = ()) -> 
         shutil.rmtree(data, ignore_errors=True)  # what was stopped
         write_benchmark(data, seed=BENCHMARK_SEED)
     found: dict[str, list[Scores]] = {}
-    for seed in seeds:
-        for method, differs in METHODS.items():
-            name = f"{method.replace(', ', '-').replace(' ', '-').lower()}-{seed}"
-            result = out / "results" / f"{name}.json"
-            if not result.is_file():
-                scores = _train(out / "runs" / name, data, [*overrides, *differs, f"seed={seed}"])
-                _write(result, json.dumps(scores, indent=1) + "\n")
-            found.setdefault(method, []).append(json.loads(result.read_text(encoding="utf-8")))
-            _write(out / "table.md", table(found))
+    for found in train_variants(
+        METHODS, RECIPE, ProposalRecipe, lambda recipe: ProposalTask(recipe, [data]), out, seeds, overrides
+    ):
+        write_whole(out / "table.md", table(found).encode())
     return found
-
-
-def _train(out: Path, data: Path, overrides: Sequence[str]) -> dict[str, float]:
-    values = read_recipe(RECIPE, overrides)
-    values["validation"]["every"] = values["length"]  # nothing is chosen by its score
-    recipe = check_recipe(values, ProposalRecipe, RECIPE)
-    train(ProposalTask(recipe, [data]), recipe, recipe.validation, out, resume=(out / STATE).is_file())
-    last = json.loads((out / LOG).read_text(encoding="utf-8").splitlines()[-1])
-    return {key.removeprefix("validation/"): value for key, value in last.items() if key.startswith("validation/")}
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, text.encode())
 
 
 def table(found: Mapping[str, Sequence[Scores]]) -> str:
@@ -104,14 +78,10 @@ def table(found: Mapping[str, Sequence[Scores]]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for method, runs in found.items():
-        ours = [_spread([100 * run[key] for run in runs]) for key in ("ar_at_10", "ar_at_100", "auc")]
+        ours = [spread([100 * run[key] for run in runs]) for key in ("ar_at_10", "ar_at_100", "auc")]
         paper = [f"{value:.2f}" for value in PAPER.get(method, ())] or ["", ""]
         lines.append(f"| {' | '.join([method, str(len(runs)), *ours, *paper])} |")
     return "\n".join(lines) + "\n"
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{mean(values):.1f} ± {stdev(values):.1f}" if len(values) > 1 else f"{values[0]:.1f}"
 
 
 def main() -> None:

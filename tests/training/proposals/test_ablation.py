@@ -4,7 +4,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.proposals import ablation as module  # noqa: E402
 from training.proposals.ablation import METHODS, ablation, table  # noqa: E402
 from training.proposals.synthetic import write_benchmark  # noqa: E402
 
@@ -22,7 +21,10 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     assert text == table(found)
 
     trained = []
-    monkeypatch.setattr(module, "_train", lambda out, data, overrides: trained.append(overrides) or found["GCN"][0])
+    monkeypatch.setattr(
+        "training.variants.train_once",
+        lambda recipe, overrides, kind, make_task, out: trained.append(overrides) or found["GCN"][0],
+    )
     (tmp_path / "results" / "gcn-0.json").unlink()
     assert ablation(tmp_path, range(1), TINY) == found
     assert trained == [[*TINY, "model.variant=gcn", "seed=0"]]
