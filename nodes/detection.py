@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from errors import DataAbsentError, UserError, require_known
-from inference.auto import check_request, open_session
 from inference.detection import DetectorModel, describe
 from inference.manifest import load_manifest
+from nodes._model_session import SessionOptions
 from pipeline.messages import CameraFrame, Detections
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ class Detection:
         self.score_threshold = score_threshold
         self.nms_iou = nms_iou
         self.keep = tuple(keep)
-        self._session_options = {
-            "backend": backend,
-            "precision": precision,
-            "threads": threads or None,
-            "allow_fallback": allow_fallback,
-            "allow_failed_parity": allow_failed_parity,
-        }
+        self._options = SessionOptions(backend, precision, threads, allow_fallback, allow_failed_parity)
         self.counters: Counter[str] = Counter()
 
     @classmethod
@@ -74,9 +68,7 @@ class Detection:
     ) -> None:
         """Raise :class:`DataAbsentError` where there is no model folder, :class:`UserError` where it is damaged, of
         another kind, or its outputs do not fit its decoding; or where a parameter is wrong."""
-        check_request(backend, precision)
-        if threads < 0:
-            raise UserError(f"detection: threads is {threads}; give 1 or more, or 0 for the available cores")
+        SessionOptions(backend, precision, threads).check("detection")
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if value is not None and not 0 <= value <= 1:
                 raise UserError(f"detection: {name} is {value}; give a number of 0..1")
@@ -91,7 +83,7 @@ class Detection:
 
     def open(self) -> None:
         """Load the model and run all of it once."""
-        self._session = open_session(self.model, **self._session_options)
+        self._session = self._options.open(self.model)
         described = describe(self.model, self._session.manifest)
         self._input = described.input.name
         self._class_names = described.labels.names

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 
 from errors import DataAbsentError, UserError
-from inference.auto import check_request, open_session
 from inference.bcgnn import describe, require_step
 from inference.manifest import load_manifest
+from nodes._model_session import SessionOptions
 from pipeline.messages import ActionProposal, ActionProposals, SnippetFeatures
 
 if TYPE_CHECKING:
@@ -54,13 +54,7 @@ class ActionProposer:
         allow_failed_parity: bool = False,
     ) -> None:
         self.model = model
-        self._session_options = {
-            "backend": backend,
-            "precision": precision,
-            "threads": threads or None,
-            "allow_fallback": allow_fallback,
-            "allow_failed_parity": allow_failed_parity,
-        }
+        self._options = SessionOptions(backend, precision, threads, allow_fallback, allow_failed_parity)
         self.stride = stride
         self.sigma = sigma
         self.least_score = least_score
@@ -86,9 +80,7 @@ class ActionProposer:
     ) -> None:
         """Raise :class:`DataAbsentError` where there is no model folder, :class:`UserError` where it is damaged or of
         another kind, or a parameter is wrong."""
-        check_request(backend, precision)
-        if threads < 0:
-            raise UserError(f"proposals: threads is {threads}; give 1 or more, or 0 for the available cores")
+        SessionOptions(backend, precision, threads).check("proposals")
         if not Path(model).is_dir():
             raise DataAbsentError(f"{model}: no such folder; train a BC-GNN and export it there (docs/proposals.md)")
         _, length, windows = describe(model, load_manifest(model))
@@ -106,7 +98,7 @@ class ActionProposer:
 
     def open(self) -> None:
         """Load the model and run it once."""
-        self._session = open_session(self.model, **self._session_options)
+        self._session = self._options.open(self.model)
         self._dimension, self._length, self._windows = describe(self.model, self._session.manifest)
         self._step_s = self._windows.step_s
         self._score(np.zeros((self._dimension, self._length), np.float32))

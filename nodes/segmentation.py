@@ -7,9 +7,9 @@ import logging
 import numpy as np
 
 from errors import UserError
-from inference.auto import check_request, open_session
 from inference.manifest import load_manifest
 from inference.range_view import CHANNELS, describe
+from nodes._model_session import SessionOptions
 from pipeline.messages import RangeImage, SemanticScan
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,7 @@ class Segmentation:
         allow_failed_parity: bool = False,
     ) -> None:
         self.model = model
-        self._session_options = {
-            "backend": backend,
-            "precision": precision,
-            "threads": threads or None,
-            "allow_fallback": allow_fallback,
-            "allow_failed_parity": allow_failed_parity,
-        }
+        self._options = SessionOptions(backend, precision, threads, allow_fallback, allow_failed_parity)
         self.knn = knn
         self.knn_search = knn_search
         self.knn_sigma = knn_sigma
@@ -72,9 +66,7 @@ class Segmentation:
         allow_failed_parity: bool = False,
     ) -> None:
         """Raise :class:`UserError` where the model folder is damaged or of another kind, or a parameter is wrong."""
-        check_request(backend, precision)
-        if threads < 0:
-            raise UserError(f"segmentation: threads is {threads}; give 1 or more, or 0 for the available cores")
+        SessionOptions(backend, precision, threads).check("segmentation")
         if knn_search < 1 or knn_search % 2 == 0:
             raise UserError(f"segmentation: knn_search is {knn_search}; give an odd number of pixels, 1 or more")
         if not 0 <= knn <= knn_search**2:
@@ -90,7 +82,7 @@ class Segmentation:
 
     def open(self) -> None:
         """Load the model, compile what is compiled at first use, and run all of it once."""
-        self._session = open_session(self.model, **self._session_options)
+        self._session = self._options.open(self.model)
         self._normalisation, self._labels, self._sensor = describe(self.model, self._session.manifest)
         height, width = self._sensor.height, self._sensor.width
         empty = np.full((CHANNELS, height, width), -1, np.float32)

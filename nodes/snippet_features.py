@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from errors import UserError
-from inference.auto import check_request, open_session
 from inference.manifest import load_manifest
 from inference.two_stream import describe
+from nodes._model_session import SessionOptions
 from pipeline.messages import CameraFrame, Header, SnippetFeatures
 
 if TYPE_CHECKING:
@@ -45,13 +44,7 @@ class SnippetEncoder:
         allow_failed_parity: bool = False,
     ) -> None:
         self.model = model
-        self._session_options = {
-            "backend": backend,
-            "precision": precision,
-            "threads": threads or None,
-            "allow_fallback": allow_fallback,
-            "allow_failed_parity": allow_failed_parity,
-        }
+        self._options = SessionOptions(backend, precision, threads, allow_fallback, allow_failed_parity)
         self.counters: Counter[str] = Counter()
         self._first_ns: int | None = None
         self._last = Header()
@@ -67,16 +60,14 @@ class SnippetEncoder:
         allow_failed_parity: bool = False,
     ) -> None:
         """Raise :class:`UserError` where the model folder is damaged or of another kind, or a parameter is wrong."""
-        check_request(backend, precision)
-        if threads < 0:
-            raise UserError(f"snippet_features: threads is {threads}; give 1 or more, or 0 for the available cores")
+        SessionOptions(backend, precision, threads).check("snippet_features")
         describe(model, load_manifest(model))
 
     def open(self) -> None:
         """Load the model and run it once."""
         from models.two_stream.snippets import SnippetSettings
 
-        self._session = open_session(self.model, **self._session_options)
+        self._session = self._options.open(self.model)
         profile = describe(self.model, self._session.manifest).snippet
         self._settings = SnippetSettings(**msgspec.structs.asdict(profile))
         self._begin()
