@@ -137,6 +137,7 @@ MODELS: dict[str, Callable[[], Family]] = {
     "retinanet-r18": _detector("retinanet-r18", 320, 320),
     "retinanet-r50": _detector("retinanet-r50", 800, 1344),
     "retinanet-vgg16": _detector("retinanet-vgg16", 320, 320),
+    "retinanet-mobilenetv2": _detector("retinanet-mobilenetv2", 320, 320),
     "fssd-r18": _detector("fssd-r18", 320, 320),
     "fssd-vgg16": _detector("fssd-vgg16", 320, 320),
     "rfbnet-vgg16": _detector("rfbnet-vgg16", 320, 320),

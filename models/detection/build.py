@@ -20,6 +20,7 @@ DETECTORS: Mapping[str, Callable[..., nn.Module]] = {
     "retinanet-r18": partial(RetinaNet, backbone="resnet18"),
     "retinanet-r50": partial(RetinaNet, backbone="resnet50"),
     "retinanet-vgg16": partial(RetinaNet, backbone="vgg16"),
+    "retinanet-mobilenetv2": partial(RetinaNet, backbone="mobilenetv2"),
     "fssd-r18": partial(FSSD, backbone="resnet18"),
     "fssd-vgg16": partial(FSSD, backbone="vgg16"),
     "rfbnet-vgg16": RFBNet,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.two_stream.mobilenetv2 import CHANNELS, MobileNetV2
+from models.mobilenetv2 import CHANNELS, MobileNetV2
 
 FLOW_WIDTHS = (16, 32, 64, 128)
 

@@ -86,7 +86,9 @@ def test_whatever_the_graph_gives_the_objects_are_the_same(weights):
         np.testing.assert_array_equal(found[outputs].class_ids, found["raw"].class_ids)
 
 
-@pytest.mark.parametrize("name", ["retinanet-r18", "fssd-r18", "rfbnet-vgg16", "fcos-r18", "faster-rcnn-r18"])
+@pytest.mark.parametrize(
+    "name", ["retinanet-r18", "retinanet-mobilenetv2", "fssd-r18", "rfbnet-vgg16", "fcos-r18", "faster-rcnn-r18"]
+)
 def test_folding_changes_nothing(name):
     torch.manual_seed(0)
     network = as_if_trained(make_detector(name, 2, channels=16)).eval()

@@ -145,7 +145,7 @@ def test_samples_are_repeatable_and_labels_follow_the_picture(drives):
 
 def test_imagenet_weights_are_kept(drives, tmp_path):
     torch.manual_seed(3)
-    from models.two_stream.mobilenetv2 import MobileNetV2
+    from models.mobilenetv2 import MobileNetV2
 
     given = MobileNetV2().state_dict()
     torch.save(given, tmp_path / "imagenet.pt")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from models.detection.backbones.mobilenetv2 import MobileNetV2Maps
 from models.detection.backbones.resnet import ResNet
 from models.detection.backbones.vgg import VGG16
 
@@ -31,6 +32,7 @@ BACKBONES: Mapping[str, Callable[[], nn.Module]] = {
     "resnet50": partial(ResNet, 50),
     "resnet101": partial(ResNet, 101),
     "vgg16": VGG16,
+    "mobilenetv2": MobileNetV2Maps,
 }
 
 

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from errors import UserError
 from models.checkpoint_file import read_values
+from models.detection.backbones.mobilenetv2 import MobileNetV2Maps
 from models.detection.backbones.vgg import VGG16, thinned_classifier
+from models.mobilenetv2 import in_torchvisions_names
 
 
 def load_imagenet(backbone: nn.Module, path: Path) -> tuple[str, ...]:
@@ -20,7 +22,8 @@ def load_imagenet(backbone: nn.Module, path: Path) -> tuple[str, ...]:
 
     Args:
         backbone: of :mod:`models.detection.backbones`.
-        path: a state dict of torchvision's ``resnet18``, ``resnet50``, ``resnet101`` or ``vgg16``.
+        path: a state dict of torchvision's ``resnet18``, ``resnet50``, ``resnet101``, ``vgg16`` or
+            ``mobilenet_v2``; the last also in its author's older names.
 
     Returns:
         Names of the file's entries that were left out: of the classifier. To be shown to whoever gave the file.
@@ -31,6 +34,11 @@ def load_imagenet(backbone: nn.Module, path: Path) -> tuple[str, ...]:
     state = read_values(path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path}: not a state dict; save one with torch.save(network.state_dict(), path)")
+    if isinstance(backbone, MobileNetV2Maps):
+        try:
+            state = in_torchvisions_names(state) | {n: v for n, v in state.items() if not n.startswith("features.")}
+        except ValueError as error:
+            raise UserError(f"{path}: {error}") from error
     ours = backbone.state_dict()
     found = {name: value for name, value in state.items() if name in ours}
     left_out = [name for name in state if name not in ours]
@@ -44,13 +52,16 @@ def load_imagenet(backbone: nn.Module, path: Path) -> tuple[str, ...]:
     required = {n: v.shape for n, v in ours.items() if n in found or not any(part in n for part in optional)}
     _check(path, found, required)
     for name in left_out:
-        if not name.startswith(("fc.", "classifier.")):
+        if not name.startswith(("fc.", "classifier.", _LAST_OF_MOBILENETV2)):
             raise UserError(
                 f"{path}: has {name}, which this backbone has not: the weights of another, perhaps deeper one"
             )
     backbone.load_state_dict(found, strict=False)
     return tuple(left_out)
 
+
+_LAST_OF_MOBILENETV2 = "features.18."
+"""Its widest convolution, which only its classifier needs; no layer of VGG-16 that has weights is called so."""
 
 _CLASSIFIER_SHAPES = {
     "classifier.0.weight": (4096, 512 * 7 * 7),

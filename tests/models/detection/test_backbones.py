@@ -7,6 +7,7 @@ from errors import UserError
 from models.detection.backbones import BACKBONES, make_backbone
 from models.detection.backbones.imagenet import load_imagenet
 from models.detection.backbones.vgg import VGG16, thinned_classifier
+from models.mobilenetv2 import MobileNetV2
 
 
 def _linear(inputs, outputs):
@@ -20,6 +21,7 @@ def _linear(inputs, outputs):
         ("resnet50", _linear(2048, 1000), 25_557_032),
         ("resnet101", _linear(2048, 1000), 44_549_160),
         ("vgg16", _linear(512 * 7 * 7, 4096) + _linear(4096, 4096) + _linear(4096, 1000), 138_357_544),
+        ("mobilenetv2", 320 * 1280 + 2 * 1280 + _linear(1280, 1000), 3_504_872),
     ],
 )
 def test_with_their_classifier_they_have_the_parameters_of_the_originals(name, classifier, published):
@@ -133,3 +135,31 @@ def test_fc6_and_fc7_are_thinned_from_the_classifier(side):
         assert thin["fc6.0.weight"][output, channel, row, column] == number
     assert thin["fc7.0.weight"][3, 5, 0, 0] == (12 if side == "outputs" else 20)
     assert (thin["fc6.0.bias"][7], thin["fc7.0.bias"][7]) == (28, 29)
+
+
+def _older_names(state):
+    """Of the model's author: a bottleneck's layers counted in one row."""
+    return {f"features.{i}.conv.{n}": value for i, (n, value) in enumerate(state.items())}
+
+
+@pytest.mark.parametrize("named", [dict, _older_names])
+def test_mobilenetv2_takes_torchvisions_weights_or_the_older_ones_and_names_what_it_left_out(tmp_path, named):
+    torch.manual_seed(0)
+    whole = MobileNetV2()
+    with torch.no_grad():
+        for value in whole.state_dict().values():
+            value.add_(1)  # no running mean is as a new network has it
+    torch.save(named(whole.state_dict()) | {"classifier.1.bias": torch.zeros(1000)}, tmp_path / "m.pth")
+    backbone = make_backbone("mobilenetv2")
+    left_out = load_imagenet(backbone, tmp_path / "m.pth")
+    last = ("0.weight", *(f"1.{n}" for n in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")))
+    assert left_out == (*(f"features.18.{n}" for n in last), "classifier.1.bias")
+    images = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone.eval()(images)[-1], whole.eval().features[:18](images))
+
+
+def test_mobilenetv2_refuses_the_weights_of_another_network(tmp_path):
+    torch.save(make_backbone("resnet18").state_dict(), tmp_path / "r.pth")
+    with pytest.raises(UserError, match=r"r\.pth: not the weights of MobileNetV2 at its usual width"):
+        load_imagenet(make_backbone("mobilenetv2"), tmp_path / "r.pth")

@@ -7,9 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from errors import UserError  # noqa: E402
+from models.mobilenetv2 import MobileNetV2  # noqa: E402
 from models.two_stream.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
 from models.two_stream.inference import inference_form  # noqa: E402
-from models.two_stream.mobilenetv2 import MobileNetV2  # noqa: E402
 from models.two_stream.network import TwoStream  # noqa: E402
 from models.two_stream.snippets import SnippetSettings  # noqa: E402
 from tests.models.two_stream.settled import settled  # noqa: E402

@@ -23,6 +23,7 @@ from training.detection.prediction import predict, to_chw  # noqa: E402
 from training.detection.recipe import DetectionRecipe  # noqa: E402
 from training.detection.task import DetectionTask  # noqa: E402
 from training.loop import train  # noqa: E402
+from training.state import seed_of as training_seed  # noqa: E402
 
 H, W = 64, 96
 RECIPE = """
@@ -217,3 +218,25 @@ def test_predictions_are_in_the_pictures_pixels_best_first(name: str) -> None:
         assert set(class_ids) <= {0, 1}
         assert (boxes >= 0).all()
         assert (boxes <= np.array([image.shape[1], image.shape[0]] * 2)).all()
+
+
+def test_a_frozen_backbone_keeps_its_weights_and_statistics_and_the_rest_learns(data: Path, tmp_path: Path) -> None:
+    from models.detection.backbones import make_backbone
+
+    torch.manual_seed(1)
+    given = make_backbone("resnet18").state_dict()
+    torch.save(given, tmp_path / "imagenet.pth")
+    how = recipe(model={"imagenet": str(tmp_path / "imagenet.pth"), "freeze_backbone": True})
+    task = DetectionTask(how, [data])
+    train(task, how, how.validation, tmp_path / "out")
+    learnt = load_checkpoint(tmp_path / "out" / "last.pt").network
+    assert all(torch.equal(learnt[f"backbone.{name}"], value) for name, value in given.items())
+    torch.manual_seed(training_seed(how.seed))
+    begun = task.network().state_dict()
+    changed = {name.split(".")[0] for name, value in learnt.items() if not torch.equal(value, begun[name])}
+    assert changed == {"neck", "head"}
+
+
+def test_a_backbone_of_random_weights_is_not_frozen(data: Path) -> None:
+    with pytest.raises(UserError, match=r"model\.freeze_backbone: without model\.imagenet it would keep random"):
+        DetectionTask(recipe(model={"freeze_backbone": True}), [data])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 CHANNELS = 1280  # of what it gives
@@ -34,16 +35,27 @@ class MobileNetV2(nn.Module):
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take the weights of a state dict trained on ImageNet; the classifier in it, if any, is left out.
 
-        Names differ between those that are about (torchvision's, and the older ones of its model's author), the order
-        does not.
-
         Raises:
             ValueError: it is of another network.
         """
-        ours, theirs = self.state_dict(), [v for name, v in state.items() if name.startswith("features.")]
-        if [value.shape for value in ours.values()] != [value.shape for value in theirs]:
-            raise ValueError("not the weights of MobileNetV2 at its usual width")
-        self.load_state_dict(dict(zip(ours, theirs, strict=True)))
+        self.load_state_dict(in_torchvisions_names(state))
+
+
+def in_torchvisions_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The features in a state dict trained on ImageNet, named as here and in torchvision.
+
+    Names differ between those that are about (torchvision's, and the older ones of its model's author), the order does
+    not.
+
+    Raises:
+        ValueError: it is of another network.
+    """
+    with torch.device("meta"):
+        ours = MobileNetV2().state_dict()
+    theirs = [value for name, value in state.items() if name.startswith("features.")]
+    if [value.shape for value in ours.values()] != [value.shape for value in theirs]:
+        raise ValueError("not the weights of MobileNetV2 at its usual width")
+    return dict(zip(ours, theirs, strict=True))
 
 
 class InvertedResidual(nn.Module):
