@@ -8,8 +8,9 @@ from typing import Any
 
 from errors import UserError
 from evaluation.detection.protocol import coco_form
+from formats.detection.coco import HOLDS
 from formats.detection.dataset import DetectionSet
-from formats.temporal.json_files import entries, field, number, read_object
+from formats.json_files import entries, field, number, read_object
 
 
 def as_coco(data: DetectionSet) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def read_coco(path: Path) -> dict[str, Any]:
     Raises:
         UserError: not COCO's JSON; the annotation that is wrong.
     """
-    content = read_object(path)
+    content = read_object(path, HOLDS)
     images, categories, annotations = (
         entries(field(content, name, f"{path}: COCO's annotations are needed, and this"), f"{path}: {name!r}")
         for name in ("images", "categories", "annotations")

@@ -9,7 +9,10 @@ from typing import Any
 from errors import UserError
 from formats.detection.dataset import Annotation, BadBoxes, DetectionSet, bad_box_notes, make_picture
 from formats.detection.pictures import PictureFiles
-from formats.temporal.json_files import entries, field, number, read_object
+from formats.json_files import entries, field, number, read_object
+
+HOLDS = "images, annotations and categories"
+"""What the object in such a file has."""
 
 
 def read_coco(path: Path, bad_boxes: BadBoxes = "refuse") -> DetectionSet:
@@ -20,7 +23,7 @@ def read_coco(path: Path, bad_boxes: BadBoxes = "refuse") -> DetectionSet:
     Raises:
         UserError: not COCO's JSON, a category or image that is not listed, a missing picture, a bad box.
     """
-    return from_values(read_object(path), path, _pictures_of(path), bad_boxes)
+    return from_values(read_object(path, HOLDS), path, _pictures_of(path), bad_boxes)
 
 
 def from_values(

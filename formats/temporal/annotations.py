@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from errors import UserError, hint
-from formats.temporal.json_files import entries, field, number, read_object, segment, segments_array
+from formats.json_files import entries, field, number, read_object
+from formats.temporal.segments import PER_VIDEO, segment, segments_array
 
 BMN_SUBSETS = "video_info_new.csv"
 
@@ -46,7 +47,7 @@ def read_annotations(path: Path) -> dict[str, AnnotatedVideo]:
         UserError: no such file, empty, not JSON, none of the three layouts; the video and the annotation that are
             wrong, such as one that ends before it starts.
     """
-    content = read_object(path)
+    content = read_object(path, PER_VIDEO)
     if "results" in content:
         raise UserError(f"{path}: has predictions ('results'), not annotations; give it as --predictions")
     database = content.get("database", content)

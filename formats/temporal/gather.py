@@ -19,8 +19,9 @@ from pathlib import Path
 import msgspec
 
 from errors import UserError
+from formats.json_files import entries, field, number, read_object
 from formats.temporal.annotations import AnnotatedVideo, read_annotations
-from formats.temporal.json_files import entries, field, number, read_object, segment, segments_array
+from formats.temporal.segments import segment, segments_array
 from whole_files import write_whole
 
 ACTIONS = "actions.json"
@@ -70,7 +71,7 @@ def gather(subsets: Mapping[str, Sequence[Path]], out: Path) -> dict[str, int]:
 
 
 def _segments(path: Path) -> tuple[str, AnnotatedVideo]:
-    content, where = read_object(path), str(path)
+    content, where = read_object(path, "segments of a video"), str(path)
     given = entries(field(content, "segments", where), f"{where}: 'segments'")
     segments = [segment(value, f"{where}, segment {index}") for index, value in enumerate(given)]
     video = AnnotatedVideo(

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from errors import UserError
-from formats.temporal.json_files import entries, field, number, read_object, segment, segments_array
+from formats.json_files import entries, field, number, read_object
+from formats.temporal.segments import PER_VIDEO, segment, segments_array
 from whole_files import write_whole
 
 VERSION = "VERSION 1.3"  # what ActivityNet's evaluation server asks for
@@ -42,7 +43,7 @@ def read_results(path: Path) -> dict[str, Proposals]:
         UserError: no such file, empty, not JSON, no results; the video and the prediction that are wrong, or that
             has no label where others of its video have.
     """
-    content = read_object(path)
+    content = read_object(path, PER_VIDEO)
     if "results" not in content and "database" in content:
         raise UserError(f"{path}: has annotations ('database'), not predictions; give it as --annotations")
     results = field(content, "results", f"{path}: a result file of ActivityNet is needed, and this")

@@ -23,9 +23,10 @@ import msgspec
 import numpy as np
 
 from errors import UserError
+from formats.json_files import read_object
 from formats.temporal.annotations import read_annotations
 from formats.temporal.feature_writer import About, FeatureWriter, read_about
-from formats.temporal.json_files import read_object
+from formats.temporal.segments import PER_VIDEO
 from whole_files import write_whole
 
 LABEL = "something is there"
@@ -82,7 +83,11 @@ def add_collages(folder: Path, annotations: Path, *, videos: int = 150, snippets
     abouts = [about for path in files if (about := read_about(path)) is not None]
     if len(abouts) < len(files) or len({(about.model_sha256, about.step_s) for about in abouts}) > 1:
         raise UserError(f"{folder}: features of several encoders or steps, or of unknown ones; make them anew")
-    sources, rng, content = [np.load(path) for path in files], np.random.default_rng(seed), read_object(annotations)
+    sources, rng, content = (
+        [np.load(path) for path in files],
+        np.random.default_rng(seed),
+        read_object(annotations, PER_VIDEO),
+    )
     step_s = abouts[0].step_s
     for number in range(videos):
         name = f"collage-{number:05d}"

@@ -1,4 +1,4 @@
-"""What annotations and results have in common: JSON objects of videos, with segments in them."""
+"""JSON files that people bring: their parts, with one line for each that is not as it should be."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from errors import UserError
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+def read_object(path: Path, of: str) -> dict[str, Any]:
+    """The JSON object in a file; ``of`` says what it should hold, such as ``an entry per video``.
 
     Raises:
         UserError: no such file, empty, not JSON, or JSON that is no object.
@@ -31,7 +30,7 @@ def read_object(path: Path) -> dict[str, Any]:
     except msgspec.DecodeError as error:
         raise UserError(f"{path}: is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise UserError(f"{path}: is a JSON {type(value).__name__}; give an object with an entry per video")
+        raise UserError(f"{path}: is a JSON {type(value).__name__}; give an object with {of}")
     return value
 
 
@@ -44,21 +43,6 @@ def number(value: Any, where: str) -> float:
     if not math.isfinite(found):
         raise UserError(f"{where} is {value!r}; give a finite number")
     return found
-
-
-def segment(value: Any, where: str) -> tuple[float, float]:
-    """Start and end in seconds; they may be equal (ActivityNet has such). ``where`` begins the error."""
-    if not isinstance(value, list) or len(value) != 2:
-        raise UserError(f"{where}: segment {value!r}; give [start, end] in seconds")
-    start_s, end_s = number(value[0], f"{where}: its start"), number(value[1], f"{where}: its end")
-    if end_s < start_s:
-        raise UserError(f"{where}: ends at {end_s:g} s, before it starts at {start_s:g} s; correct its segment")
-    return start_s, end_s
-
-
-def segments_array(segments: list[tuple[float, float]]) -> np.ndarray:
-    """``[N, 2]`` float64, for N = 0 too."""
-    return np.array(segments, np.float64).reshape(-1, 2)
 
 
 def field(entry: Any, name: str, where: str) -> Any:
