@@ -14,7 +14,7 @@ import numpy as np
 from models.detection.fitting import Fit, fit
 from models.detection.inputs import PAD_VALUE
 from training.detection.photometric import distorted
-from training.detection.windows import centred_in, cropped, cut, expanded
+from training.detection.windows import centred_in, cropped, cut, enlarging, expanded
 from training.recipe import Settings, Share
 
 _LEAST_PX = 2.0
@@ -24,11 +24,13 @@ _LEAST_PX = 2.0
 class Augmentation(Settings, kw_only=True):
     """The defaults are SSD's. ``expand``: how many times larger than the picture a sample may be, 1 for never.
     ``crop``: least share of the sides that a crop has, 1 for no crops. ``crop_aspect``: by how much a crop's aspect
-    ratio may differ. ``mirror``: share of samples with left and right exchanged. ``photometric``: light and colours."""
+    ratio may differ. ``enlarge``: share of samples that instead are a part of the picture in which some object is
+    larger. ``mirror``: share of samples with left and right exchanged. ``photometric``: light and colours."""
 
     expand: Annotated[float, msgspec.Meta(ge=1)] = 4.0
     crop: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.3
     crop_aspect: Annotated[float, msgspec.Meta(ge=1)] = 2.0
+    enlarge: Share = 0.0
     mirror: Share = 0.5
     photometric: bool = True
 
@@ -56,10 +58,13 @@ def augmented(
     """
     height, width = image.shape[:2]
     window = np.array([0, 0, width, height], np.float64)
-    if how.expand > 1:
-        window = expanded(width, height, how.expand, rng)
-    if how.crop < 1:
-        window = cropped(window, boxes, how.crop, how.crop_aspect, rng)
+    if how.enlarge and len(boxes) and rng.random() < how.enlarge:
+        window = enlarging(width, height, boxes, rng)
+    else:
+        if how.expand > 1:
+            window = expanded(width, height, how.expand, rng)
+        if how.crop < 1:
+            window = cropped(window, boxes, how.crop, how.crop_aspect, rng)
     part, window = cut(image, window, PAD_VALUE)
     kept = centred_in(boxes, window)
     clipped = boxes[kept].clip(np.tile(window[:2], 2), np.tile(window[2:], 2)) - np.tile(window[:2], 2)

@@ -12,7 +12,7 @@ from formats.detection.dataset import Picture
 from formats.detection.pictures import read_picture
 from training.detection.augmentation import Input
 
-_SPARE = 1.5
+SPARE = 1.5
 """How much larger than the network's input a picture is kept: crops of it are still sharp."""
 
 
@@ -22,10 +22,11 @@ class PictureStore:
     Args:
         size: of the network's input.
         keep_bytes: of decoded pictures, in memory; the first that are read stay.
+        spare: how much larger than the network's input they are at most.
     """
 
-    def __init__(self, size: Input, keep_bytes: int) -> None:
-        self._size, self._room = size, keep_bytes
+    def __init__(self, size: Input, keep_bytes: int, spare: float = SPARE) -> None:
+        self._size, self._room, self._spare = size, keep_bytes, spare
         self._kept: dict[Path, np.ndarray] = {}
         self._lock = Lock()
 
@@ -51,4 +52,4 @@ class PictureStore:
     def _scale(self, picture: Picture) -> float:
         needed = self._size.height / picture.height, self._size.width / picture.width
         larger = max(needed) if self._size.fit == "stretch" else min(needed)
-        return min(1.0, _SPARE * larger)
+        return min(1.0, self._spare * larger)

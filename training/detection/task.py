@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from models.detection.inputs import normalised
 from models.detection.matching import Objects
 from models.detection.one_stage import OneStage
 from training.detection.augmentation import Input, augmented
-from training.detection.pictures import PictureStore
+from training.detection.pictures import SPARE, PictureStore
 from training.detection.prediction import Prediction, predict, to_chw
 from training.detection.recipe import DetectionRecipe, check
 from training.drives import split
@@ -65,7 +66,8 @@ class DetectionTask:
         if not self._most_objects:
             raise UserError(f"--data {folders[0]}: no object to train on in {len(self._pictures)} pictures")
         self._input = Input(recipe.image.height, recipe.image.width, recipe.image.fit)
-        self._store = PictureStore(self._input, int(recipe.image.keep_gib * 2**30))
+        spare = math.inf if recipe.augmentation.enlarge else SPARE  # what is enlarged needs every pixel there is
+        self._store = PictureStore(self._input, int(recipe.image.keep_gib * 2**30), spare)
         self._loss = losses.make(recipe.loss.matching, **recipe.loss.numbers) if recipe.loss.matching else None
         self.samples, self.validation_samples = len(self._pictures), len(self._validation)
         self.data = {

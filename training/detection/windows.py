@@ -1,4 +1,5 @@
-"""Which part of a picture a sample shows: SSD's expansion and random crop (Liu et al., ECCV 2016, Secs. 2.2 and 3.6).
+"""Which part of a picture a sample shows: SSD's expansion and random crop (Liu et al., ECCV 2016, Secs. 2.2 and 3.6),
+or one that makes an object large, as PyramidBox' data-anchor-sampling does (Tang et al., ECCV 2018, Sec. 3.3).
 
 A window is ``x1 y1 x2 y2`` in pixels of the picture; where it is larger than the picture, the rest is filled. So both
 cost one resize of one cut, and objects are found in it by plain arithmetic.
@@ -12,6 +13,8 @@ import numpy as np
 _LEAST_IOUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 _TRIES = 50
 _EXPANDED_SHARE = 0.5
+_LARGEST_SHARE = 0.9
+"""Of the window's height: what :func:`enlarging` makes of an object at most."""
 
 
 def expanded(width: int, height: int, largest: float, rng: np.random.Generator) -> np.ndarray:
@@ -48,6 +51,23 @@ def cropped(
         if centred_in(boxes, part).any() and _ious(boxes, part).max() >= least:
             return part
     return window
+
+
+def enlarging(width: int, height: int, boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The window of the picture's aspect ratio in which some object is of a height between its own and 0.9 of the
+    window's, any ratio as likely as its double. It lies anywhere in the picture where it has the object's centre.
+
+    On a street most objects are far away: an IoU with them keeps no crop that is much smaller than the picture.
+
+    Args:
+        boxes: [K, 4], the objects, in the picture by their centres; K ≥ 1.
+    """
+    x1, y1, x2, y2 = boxes[rng.integers(len(boxes))].astype(np.float64)
+    smallest = min((y2 - y1) / height / _LARGEST_SHARE, 1.0)
+    size = np.array([width, height]) * np.exp(rng.uniform(np.log(smallest), 0))
+    centre = np.array([x1 + x2, y1 + y2]) / 2
+    corner = rng.uniform(np.maximum(centre - size, 0), np.minimum(centre, (width, height) - size))
+    return np.concatenate([corner, corner + size])
 
 
 def centred_in(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 from models.detection.inputs import PAD_VALUE
 from training.detection.augmentation import Augmentation, Input, augmented, mirrored
 from training.detection.photometric import distorted
-from training.detection.windows import centred_in, cropped, cut, expanded
+from training.detection.windows import centred_in, cropped, cut, enlarging, expanded
 
 H, W = 60, 100
 BOXES = np.array([[8, 10, 32, 40], [50, 20, 90, 50]], np.float32)
@@ -37,7 +37,7 @@ def found_in(image: np.ndarray, channel: int) -> tuple[float, float, float, floa
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["letterbox", "letterbox-corner", "stretch"]))
 def test_objects_stay_on_their_pixels(seed, fit):
-    how = Augmentation(expand=2, crop=0.5, photometric=False)
+    how = Augmentation(expand=2, crop=0.5, photometric=False, enlarge=0.3)
     image, boxes, labels = augmented(picture(), BOXES, LABELS, Input(96, 128, fit), how, np.random.default_rng(seed))
     assert image.shape == (96, 128, 3)
     assert boxes.dtype == np.float32
@@ -108,6 +108,37 @@ def test_a_cut_is_what_slow_indexing_gives(window):
         for x in range(x1, x2):
             inside = 0 <= y < H and 0 <= x < W
             np.testing.assert_array_equal(part[y - y1, x - x1], image[y, x] if inside else [PAD_VALUE] * 3)
+
+
+def test_enlarged_objects_have_any_height_up_to_most_of_the_windows():
+    """Logarithms of the magnification are uniform up to the largest; the window stays in the picture, with its aspect
+    ratio and the object's centre."""
+    rng, box = np.random.default_rng(3), np.array([[310, 95, 330, 104]], np.float32)  # a car far away: 9 px of 180
+    windows = np.array([enlarging(600, 180, box, rng) for _ in range(4000)])
+    size = windows[:, 2:] - windows[:, :2]
+    np.testing.assert_allclose(size[:, 0] / size[:, 1], 600 / 180)
+    assert (windows[:, :2] >= 0).all()
+    assert (windows[:, 2:] <= (600 + 1e-9, 180 + 1e-9)).all()
+    assert all(centred_in(box, window).all() for window in windows)
+    magnification = np.log(180 / size[:, 1]) / np.log(0.9 * 180 / 9)
+    assert np.abs(np.quantile(magnification, [0.1, 0.5, 0.9]) - [0.1, 0.5, 0.9]).max() < 0.04
+    where = (320 - windows[:, 0]) / size[:, 0]
+    assert where.min() < 0.1
+    assert where.max() > 0.9
+
+
+def test_what_is_large_already_is_shown_in_the_whole_picture():
+    rng = np.random.default_rng(0)
+    box = np.array([[0, 2, 90, 99]], np.float32)
+    assert all((enlarging(300, 100, box, rng) == (0, 0, 300, 100)).all() for _ in range(20))
+
+
+def test_samples_without_an_object_are_not_enlarged():
+    how = Augmentation(expand=1, crop=1, mirror=0, photometric=False, enlarge=1)
+    nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
+    image, boxes, _ = augmented(picture(), *nothing, Input(H, W, "stretch"), how, np.random.default_rng(0))
+    np.testing.assert_array_equal(image, picture())
+    assert len(boxes) == 0
 
 
 def test_light_and_colours_change_and_stay_in_range():
