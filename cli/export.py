@@ -71,7 +71,8 @@ def model(
 
     model_name, source = _source(name, weights)
     height, width = parse_size(size) if size else (None, None)
-    choose_outputs(find(model_name), outputs)
+    if source is None or not source.is_dir():
+        choose_outputs(find(model_name), outputs)
     require_known("--store", store, ("fp16", "int8", "fp32"))
     made = builds(_names(to), _names(precision))
     if gpus and all(build.target != "tensorrt-rtx" for build in made):

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from errors import UserError
+from export.families.detectors import FOREIGN_FP32_RELATIVE
 from export.folder import place, require_free, share, staging
 from inference.auto import open_engine, package_folder
 from inference.detection import FAMILY, class_colors, describe
@@ -29,16 +30,12 @@ from inference.manifest import (
 )
 from inference.ort import OrtEngine
 from inference.threads import available_cores
-from models.detection.decoding import make_decoding, match_outputs
+from models.detection.decoding import RANKED, make_decoding, match_outputs
 from models.detection.exported import ExportedDetector
 
 GRAPH = "model.onnx"
-RANKED = ("detr", "boxes-scores-labels")
-"""Decodings of objects that the graph has chosen: they need no suppression."""
 BACKENDS = ("onnxruntime", "openvino")
 """What it is run with, where it is installed."""
-LARGEST_ERROR = 1e-3
-"""Of what a backend gives against ONNX Runtime, relative to the largest value of an output."""
 
 
 class Foreign(NamedTuple):
@@ -212,7 +209,7 @@ def _stage(backend: str, found: Mapping[str, np.ndarray], expected: Mapping[str,
         name=name,
         backend=backend,
         precision="fp32",
-        passed=error <= LARGEST_ERROR,
-        bound=f"relative_max <= {LARGEST_ERROR:g}",
+        passed=error <= FOREIGN_FP32_RELATIVE,
+        bound=f"relative_max <= {FOREIGN_FP32_RELATIVE:g}",
         measures={"relative_max": error},
     )

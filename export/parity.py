@@ -11,8 +11,6 @@ from export.families import Arrays, Family, Sample
 from export.layers import Difference
 from inference.manifest import Manifest, Stage
 
-FP32_RELATIVE = 1e-4
-"""Largest difference of a float32 stage's outputs, relative to the largest value of that output."""
 _NOT_FINITE = 1e30
 """Written for what is not a number: JSON has none for it."""
 
@@ -60,7 +58,7 @@ def stage(
 ) -> Stage:
     """Compare what a stage gave with what the network gives.
 
-    Bounds: float32 outputs within :data:`FP32_RELATIVE`, on adversarial inputs too; in fp16 and bf16, and where a graph
+    Bounds: float32 outputs within what the family says, on adversarial inputs too; in fp16 and bf16, and where a graph
     gives no scores, what the family says its task allows, on real inputs where there are any; int8 has none, what it
     costs is stated. Nothing may be infinite or NaN.
     """
@@ -107,7 +105,7 @@ def _bounds(precision: str, measures: Mapping[str, float], family: Family) -> li
     if precision == "int8":
         return []
     if precision == "fp32" and "relative_max" in measures:
-        return [Bound(what, False, FP32_RELATIVE) for what in ("relative_max", "adversarial_relative_max")]
+        return [Bound(what, False, family.fp32_relative) for what in ("relative_max", "adversarial_relative_max")]
     least = family.least_alike["fp32" if precision == "fp32" else "half"]
     return [Bound(what, True, limit) for what, limit in least.items()]
 

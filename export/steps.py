@@ -13,12 +13,12 @@ import msgspec
 from errors import UserError
 from export import folder as folders
 from export.cache import Result, StepCache, code_sha256, versions
-from export.families import Family, Sample, choose_outputs, find
 from export.families import Request as GraphRequest
+from export.families import Sample, choose_outputs, find, of_exported
 from export.layers import FILE as LAYERS
 from export.request import Build, ExportRequest
 from export.to_onnx_options import DEFAULT_OPSET
-from inference.manifest import Artifact, Manifest, Parity, load_manifest, sha256_of
+from inference.manifest import Artifact, Manifest, Parity, load_manifest, read_manifest, sha256_of
 
 GRAPH = "model.onnx"
 BASE = "base.json"
@@ -60,7 +60,7 @@ class Export:
     ) -> None:
         self.request, self.out = request, out
         self._cache, self._watch, self._on_progress = cache, watch, on_progress
-        self._family: Family = find(request.model)
+        self._family = of_exported(read_manifest(request.weights)) if request.is_from_folder else find(request.model)
         self._outputs = choose_outputs(self._family, request.outputs)
         self._weights = _identity(request.weights)
         self._opset = DEFAULT_OPSET if request.opset is None else request.opset

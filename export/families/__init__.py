@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, np.ndarray]
 
 
+FP32_RELATIVE = 1e-4
+"""What rounding in float32 may cost a network of ours (:attr:`Family.fp32_relative`)."""
+
+
 class Request(NamedTuple):
     """What graph is wanted. None: as the checkpoint was trained."""
 
@@ -66,6 +70,8 @@ class Family(Protocol):
     """What its graph can give, for ``--outputs``; the usual first. Empty: there is no choice."""
     keep_fp32: Mapping[str, tuple[str, ...]]
     """By precision, patterns of what stays in float32 (:class:`export.precision.keep.KeepFp32`)."""
+    fp32_relative: float
+    """Largest difference of a float32 stage's outputs, relative to the largest value of that output."""
     least_alike: Mapping[Literal["fp32", "half"], Mapping[str, float]]
     """The least that :meth:`measure` must give for a stage to pass: in fp16 and bf16 (``half``), and in float32 for a
     graph that gives decisions alone, without the scores behind them."""
@@ -180,3 +186,16 @@ def find(name: str) -> Family:
     """
     require_known("export: model", name, MODELS)
     return MODELS[name]()
+
+
+def of_exported(manifest: Manifest) -> Family:
+    """What an exported folder is of: one of :data:`MODELS`, or a detector of others that ``run.py import`` took in.
+
+    Raises:
+        UserError: neither.
+    """
+    if manifest.model not in MODELS and manifest.detector is not None:
+        from export.families.detectors import ImportedDetector
+
+        return ImportedDetector(manifest.model)
+    return find(manifest.model)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from errors import UserError
-from export.families import Arrays, Network, Request, Sample, scores_of
+from export.families import FP32_RELATIVE, Arrays, Network, Request, Sample, scores_of
 from formats.temporal.features import SUFFIXES, read_features
 from inference.manifest import Manifest, Provenance, Tensor, WindowProfile
 from models.bcgnn.nms import soft_nms
@@ -38,6 +38,7 @@ class BCGNNFamily:
     shipped = None
     outputs = ()
     keep_fp32: ClassVar = {}
+    fp32_relative = FP32_RELATIVE
     least_alike: ClassVar = {"fp32": {}, "half": {"same_proposals": 0.95}}
 
     def __init__(self, length: int, max_duration: int) -> None:

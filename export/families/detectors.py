@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from errors import UserError
-from export.families import Arrays, Network, Request, Sample
+from export.families import FP32_RELATIVE, Arrays, Network, Request, Sample
 from formats import recording
 from formats.images import read_image
 from inference.detection import FAMILY, class_colors, describe
 from inference.manifest import DetectorProfile, Labels, Manifest, Normalisation, Provenance, Tensor
-from models.detection.decoding import make_decoding
+from models.detection.decoding import RANKED, make_decoding
 from models.detection.decoding.candidates import Candidates
 from models.detection.exported import ExportedDetector
 from models.detection.nms import iou, nms
@@ -39,6 +39,8 @@ _LOOKED_AT = 1000
 """Boxes of a picture that go into suppression where stages are compared: the best."""
 _LEAST_SCORE_IN_GRAPH = 0.01
 """Of ``detections``: who takes them may ask for more, not for less. Average precision is measured from here on."""
+FOREIGN_FP32_RELATIVE = 1e-3
+"""What rounding may cost a graph of others: some take values of 0..255 as they are."""
 
 
 class DetectorFamily:
@@ -51,6 +53,7 @@ class DetectorFamily:
     """
 
     keep_fp32: ClassVar = {}
+    fp32_relative = FP32_RELATIVE
     least_alike: ClassVar = {"fp32": {"same_boxes": 0.995}, "half": {"same_boxes": 0.9}}
 
     def __init__(self, name: str, random_size: tuple[int, int], two_stage: bool) -> None:
@@ -158,8 +161,9 @@ class DetectorFamily:
 
     def by_value(self, manifest: Manifest) -> Sequence[str]:
         """What is chosen by rank has no fixed place: rounding may swap two boxes of all but equal scores."""
-        is_ranked = self._two_stage or manifest.output("labels") is not None
-        return () if is_ranked else [output.name for output in manifest.outputs]
+        assert manifest.detector is not None
+        is_ranked = self._two_stage or manifest.detector.decoding in RANKED
+        return () if is_ranked else list(_exported(manifest).outputs.values())
 
     def made_up(self, manifest: Manifest) -> list[Sample]:
         """See :class:`export.families.Family`."""
@@ -175,7 +179,7 @@ class DetectorFamily:
         }
         exported = _exported(manifest)
         return [
-            Sample(name, "made up" if name == "discs" else "adversarial", {INPUT: exported.prepare(image)[0]})
+            Sample(name, "made up" if name == "discs" else "adversarial", _inputs(manifest, exported, image))
             for name, image in images.items()
         ]
 
@@ -184,7 +188,7 @@ class DetectorFamily:
         files = recording.camera_frames(data, camera=2, nominal_rate_hz=10.0).files
         picked = [files[i * len(files) // min(count, len(files))] for i in range(min(count, len(files)))]
         exported = _exported(manifest)
-        return [Sample(file.name, "pictures", {INPUT: exported.prepare(read_image(file))[0]}) for file in picked]
+        return [Sample(file.name, "pictures", _inputs(manifest, exported, read_image(file))) for file in picked]
 
     def measure(
         self, manifest: Manifest, found: Sequence[Arrays], expected: Sequence[Arrays], samples: Sequence[Sample]
@@ -227,8 +231,30 @@ def _decoding(network: nn.Module, outputs: str) -> tuple[str, dict[str, Any]]:
     }
 
 
+class ImportedDetector(DetectorFamily):
+    """A detector that others made: its graph is as it came, and stands for the network."""
+
+    fp32_relative = FOREIGN_FP32_RELATIVE
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, (0, 0), two_stage=False)
+        self.outputs = ()
+
+    def load(self, request: Request) -> Network:
+        """There is none.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{self.name}: is not ours, so there is no network to make a graph of; give its folder")
+
+
 def _exported(manifest: Manifest) -> ExportedDetector:
     return ExportedDetector(**describe(manifest.model, manifest).arguments())
+
+
+def _inputs(manifest: Manifest, exported: ExportedDetector, image: np.ndarray) -> dict[str, np.ndarray]:
+    return {manifest.inputs[0].name: exported.prepare(image)[0]}
 
 
 def _best(manifest: Manifest, arrays: Arrays) -> Iterator[Candidates]:
@@ -237,8 +263,11 @@ def _best(manifest: Manifest, arrays: Arrays) -> Iterator[Candidates]:
     assert profile is not None
     assert labels is not None
     decode = make_decoding(profile.decoding, profile.height, profile.width, len(labels.names), profile.numbers)
+    roles = _exported(manifest).outputs.items()
     for i in range(len(next(iter(arrays.values())))):
-        all_ = decode({name: values[i] for name, values in arrays.items()}, 0.0)
+        one = {role: arrays[name][i] for role, name in roles}
+        one = {role: one[role].reshape(one[role].shape[-len(wanted) :]) for role, wanted in decode.outputs.items()}
+        all_ = decode(one, 0.0)
         top = Candidates(*(part[np.argsort(-all_.scores, kind="stable")[:_LOOKED_AT]] for part in all_))
         kept = nms(*top, _NMS_IOU, _MOST)
         yield Candidates(*(part[kept] for part in top))

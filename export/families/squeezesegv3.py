@@ -17,7 +17,7 @@ import numpy as np
 
 from errors import UserError
 from evaluation.segmentation.protocol import confusion, scores
-from export.families import Arrays, Network, Request, Sample, scores_of
+from export.families import FP32_RELATIVE, Arrays, Network, Request, Sample, scores_of
 from formats.labelled_scans import find_recordings, points_of, read_classes, read_points
 from formats.labels import load_label_table
 from inference.manifest import Labels, Manifest, Normalisation, Provenance, SensorProfile, Tensor
@@ -43,6 +43,7 @@ class SqueezeSegV3Family:
     keep_fp32: ClassVar = {"int8": ("*.backbone.enc1.*", "*.backbone.enc2.*")}
 
     # Of equal scores rounding decides: float32 may differ in one pixel of a thousand.
+    fp32_relative = FP32_RELATIVE
     least_alike: ClassVar = {"fp32": {"same_label": 0.999}, "half": {"same_label": 0.995}}
 
     def __init__(self, layers: int) -> None:

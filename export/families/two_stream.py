@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from errors import UserError
-from export.families import Arrays, Network, Request, Sample, scores_of
+from export.families import FP32_RELATIVE, Arrays, Network, Request, Sample, scores_of
 from formats import video
 from formats.frames import list_files
 from formats.images_in_time import ImagesInTime
@@ -37,6 +37,7 @@ class TwoStreamFamily:
     name = "two-stream"
     outputs = ()
     keep_fp32: ClassVar = {}
+    fp32_relative = FP32_RELATIVE
     least_alike: ClassVar = {"fp32": {}, "half": {"least_cosine": 0.98}}
 
     def __init__(self) -> None:

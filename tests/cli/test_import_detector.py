@@ -191,6 +191,37 @@ def test_a_graph_that_suppresses_itself_is_left_as_it_is(tmp_path: Path) -> None
         assert found.class_ids.tolist() == [1, 1]
 
 
+def test_what_was_imported_is_exported_further_and_proved(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its graph stands for the network: engines are made of it and compared with it, later too."""
+    assert call(here) == 0
+    out = here / "built"
+    builds = ["--to", "onnx", "--precision", "fp32,fp16", "--out", str(out)]
+    assert main(["export", "model", str(here / "model"), *builds]) == 0
+    manifest = load_manifest(out)
+    assert manifest.parity is not None
+    stages = {stage.name: stage for stage in manifest.parity.stages}
+    assert {"onnx fp16", "openvino fp32"} <= stages.keys()
+    assert stages["onnx fp16"].passed
+    assert stages["openvino fp32"].measures["same_boxes"] == pytest.approx(1)
+    assert manifest.detector == load_manifest(here / "model").detector
+    assert main(["export", "verify", str(out)]) == 0
+    with open_session(out, backend="onnxruntime", precision="fp16") as session:
+        assert session.manifest.model == "tiny"
+    capsys.readouterr()
+    graph = out / "model.onnx"
+    graph.write_bytes(graph.read_bytes() + b"\x00")
+    assert main(["export", "verify", str(out)]) != 0
+    assert "model.onnx: is not the file that was exported" in capsys.readouterr().out
+
+
+def test_a_graph_of_others_cannot_be_made_anew(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(here) == 0
+    capsys.readouterr()
+    assert main(["export", "model", "tiny", "--weights", str(here / "model"), "--out", str(here / "built")]) == 2
+    assert "export: model 'tiny' is not known" in capsys.readouterr().err
+    assert not (here / "built").exists()
+
+
 def test_yolox_of_its_makers_finds_who_is_there(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "detectors" / "yolox_nano"
     options = ["--decoding", "yolox", "--channels", "bgr", "--fit", "letterbox-corner", "--out", str(tmp_path / "m")]

@@ -45,6 +45,7 @@ class TinyFamily:
     shipped = None
     outputs = ()
     keep_fp32: ClassVar = {}
+    fp32_relative = 1e-4
     least_alike: ClassVar = {"fp32": {"same_label": 0.999}, "half": {"same_label": 0.995}}
 
     def load(self, request: Request) -> Network:

@@ -32,6 +32,9 @@ DECODINGS: dict[str, Callable[..., Decoding]] = {
 }
 """Each takes the input's height and width in pixels and the number of classes, and numbers of its own by keyword."""
 
+RANKED = ("detr", "boxes-scores-labels")
+"""Of objects that the graph has chosen: they need no suppression, and have no fixed place."""
+
 
 def make_decoding(name: str, height: int, width: int, classes: int, numbers: Mapping[str, Any]) -> Decoding:
     """The decoding of that name, for an input of this size.
