@@ -20,13 +20,14 @@ Side = Annotated[int, msgspec.Meta(ge=32, multiple_of=32)]
 class ModelSettings(Settings, kw_only=True):
     """``name``: of :data:`models.detection.build.DETECTORS`. ``arguments``: further ones of its network, by name.
     ``imagenet``: a file with public ImageNet weights of its backbone; None: all of it learns from nothing.
-    ``freeze_backbone``: the backbone keeps these weights, and its statistics of batches: what pictures of a simulation
-    teach it would serve it badly on real ones (Hinterstoisser et al., ECCV 2018 workshops)."""
+    ``freeze``: what the backbone keeps of them: its ``statistics`` of batches, as is usual where a batch is small, or
+    ``all``: what pictures of a simulation teach it may serve it badly on real ones (Hinterstoisser et al., ECCV 2018
+    workshops)."""
 
     name: str
     arguments: dict[str, Any] = msgspec.field(default_factory=dict)
     imagenet: str | None = None
-    freeze_backbone: bool = False
+    freeze: Literal["nothing", "statistics", "all"] = "nothing"
 
 
 class InputSettings(Settings, kw_only=True):
@@ -88,5 +89,6 @@ def check(recipe: DetectionRecipe) -> None:
     require_known("model.name", recipe.model.name, DETECTORS)
     if "classes" in recipe.model.arguments:
         raise UserError("model.arguments.classes: the classes are those of the data; leave it out")
-    if recipe.model.freeze_backbone and recipe.model.imagenet is None:
-        raise UserError("model.freeze_backbone: without model.imagenet it would keep random weights; give a file there")
+    if recipe.model.freeze != "nothing" and recipe.model.imagenet is None:
+        what = recipe.model.freeze
+        raise UserError(f"model.freeze: {what} of random weights would be kept; give model.imagenet a file")

@@ -89,7 +89,7 @@ class DetectionTask:
             )
         if model.imagenet is not None and (left_out := load_imagenet(network.backbone, Path(model.imagenet))):
             self.notes.append(f"{model.imagenet}: left out, not the backbone's: {', '.join(left_out)}")
-        network.backbone.requires_grad_(not model.freeze_backbone)
+        network.backbone.requires_grad_(model.freeze != "all")
         return network
 
     def load(self, network: nn.Module, checkpoint: Path) -> None:
@@ -120,7 +120,7 @@ class DetectionTask:
 
     def losses(self, network: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         images, boxes, labels = batch
-        if self._recipe.model.freeze_backbone:
+        if self._recipe.model.freeze != "nothing":
             network.backbone.eval()  # the loop has put all of the network into training mode
         images = normalised(images).to(memory_format=torch.channels_last)
         objects = [Objects(b[there], k[there]) for b, k, there in zip(boxes, labels, labels != _NO_OBJECT, strict=True)]
