@@ -13,19 +13,23 @@ import numpy as np
 
 from models.detection.fitting import Fit, fit
 from models.detection.inputs import PAD_VALUE
+from training.detection.camera import seen_by_a_camera
 from training.detection.photometric import distorted
-from training.detection.windows import centred_in, cropped, cut, enlarging, expanded
+from training.detection.windows import centred_in, cropped, cut, enlarging, expanded, seen_in
 from training.recipe import Settings, Share
 
 _LEAST_PX = 2.0
 """Sides of objects in the network's input; what became smaller is not trained on."""
+_MOST_MAGNIFIED = 2.0
+"""Pixels of the input that a pixel of the picture becomes where it is enlarged."""
 
 
 class Augmentation(Settings, kw_only=True):
     """The defaults are SSD's. ``expand``: how many times larger than the picture a sample may be, 1 for never.
     ``crop``: least share of the sides that a crop has, 1 for no crops. ``crop_aspect``: by how much a crop's aspect
     ratio may differ. ``enlarge``: share of samples that instead are a part of the picture in which some object is
-    larger. ``mirror``: share of samples with left and right exchanged. ``photometric``: light and colours."""
+    larger. ``mirror``: share of samples with left and right exchanged. ``photometric``: light and colours.
+    ``camera``: share of samples with tone curve, blur, noise and compression of some camera, for simulated pictures."""
 
     expand: Annotated[float, msgspec.Meta(ge=1)] = 4.0
     crop: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.3
@@ -33,6 +37,7 @@ class Augmentation(Settings, kw_only=True):
     enlarge: Share = 0.0
     mirror: Share = 0.5
     photometric: bool = True
+    camera: Share = 0.0
 
 
 class Input(NamedTuple):
@@ -57,16 +62,17 @@ def augmented(
         The input, uint8 [height, width, 3] BGR; boxes float32 [J, 4] in its pixels, and labels [J], J ≤ K.
     """
     height, width = image.shape[:2]
-    window = np.array([0, 0, width, height], np.float64)
+    window, is_object = np.array([0, 0, width, height], np.float64), centred_in
     if how.enlarge and len(boxes) and rng.random() < how.enlarge:
-        window = enlarging(width, height, boxes, rng)
+        least = max(size.height / height, size.width / width) / _MOST_MAGNIFIED
+        window, is_object = enlarging(width, height, boxes, least, rng), seen_in
     else:
         if how.expand > 1:
             window = expanded(width, height, how.expand, rng)
         if how.crop < 1:
             window = cropped(window, boxes, how.crop, how.crop_aspect, rng)
     part, window = cut(image, window, PAD_VALUE)
-    kept = centred_in(boxes, window)
+    kept = is_object(boxes, window)
     clipped = boxes[kept].clip(np.tile(window[:2], 2), np.tile(window[2:], 2)) - np.tile(window[:2], 2)
     fitted, placed = fit(part, size.height, size.width, size.fit, PAD_VALUE)
     found, labels = placed.to_input(clipped), labels[kept]
@@ -76,6 +82,8 @@ def augmented(
         fitted, found = mirrored(fitted, found)
     if how.photometric:
         fitted = distorted(fitted, rng)
+    if how.camera and rng.random() < how.camera:
+        fitted = seen_by_a_camera(fitted, rng)
     return fitted, found, labels
 
 

@@ -53,7 +53,7 @@ def cropped(
     return window
 
 
-def enlarging(width: int, height: int, boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def enlarging(width: int, height: int, boxes: np.ndarray, least: float, rng: np.random.Generator) -> np.ndarray:
     """The window of the picture's aspect ratio in which some object is of a height between its own and 0.9 of the
     window's, any ratio as likely as its double. It lies anywhere in the picture where it has the object's centre.
 
@@ -61,9 +61,10 @@ def enlarging(width: int, height: int, boxes: np.ndarray, rng: np.random.Generat
 
     Args:
         boxes: [K, 4], the objects, in the picture by their centres; K ≥ 1.
+        least: share of the picture's sides that the window has at least: of a smaller one only a blur could be made.
     """
     x1, y1, x2, y2 = boxes[rng.integers(len(boxes))].astype(np.float64)
-    smallest = min((y2 - y1) / height / _LARGEST_SHARE, 1.0)
+    smallest = min(max((y2 - y1) / height / _LARGEST_SHARE, least), 1.0)
     size = np.array([width, height]) * np.exp(rng.uniform(np.log(smallest), 0))
     centre = np.array([x1 + x2, y1 + y2]) / 2
     corner = rng.uniform(np.maximum(centre - size, 0), np.minimum(centre, (width, height) - size))
@@ -74,6 +75,13 @@ def centred_in(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
     """[K] bool: whose centre lies in the window. These are the sample's objects."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     return ((centres > window[:2]) & (centres < window[2:])).all(axis=1)
+
+
+def seen_in(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """[K] bool: of which at least a quarter lies in the window. A window that enlarges cuts what is near, and near
+    objects must not become background: on a street they are cut by the picture too."""
+    shared = np.clip(np.minimum(boxes[:, 2:], window[2:]) - np.maximum(boxes[:, :2], window[:2]), 0, None).prod(axis=1)
+    return shared >= 0.25 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
 
 
 def _ious(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ pytest.importorskip("torch")
 
 from models.detection.inputs import PAD_VALUE
 from training.detection.augmentation import Augmentation, Input, augmented, mirrored
+from training.detection.camera import seen_by_a_camera
 from training.detection.photometric import distorted
-from training.detection.windows import centred_in, cropped, cut, enlarging, expanded
+from training.detection.windows import centred_in, cropped, cut, enlarging, expanded, seen_in
 
 H, W = 60, 100
 BOXES = np.array([[8, 10, 32, 40], [50, 20, 90, 50]], np.float32)
@@ -114,7 +115,7 @@ def test_enlarged_objects_have_any_height_up_to_most_of_the_windows():
     """Logarithms of the magnification are uniform up to the largest; the window stays in the picture, with its aspect
     ratio and the object's centre."""
     rng, box = np.random.default_rng(3), np.array([[310, 95, 330, 104]], np.float32)  # a car far away: 9 px of 180
-    windows = np.array([enlarging(600, 180, box, rng) for _ in range(4000)])
+    windows = np.array([enlarging(600, 180, box, 0.0, rng) for _ in range(4000)])
     size = windows[:, 2:] - windows[:, :2]
     np.testing.assert_allclose(size[:, 0] / size[:, 1], 600 / 180)
     assert (windows[:, :2] >= 0).all()
@@ -127,10 +128,23 @@ def test_enlarged_objects_have_any_height_up_to_most_of_the_windows():
     assert where.max() > 0.9
 
 
+def test_what_would_be_a_blur_is_enlarged_less():
+    rng, box = np.random.default_rng(3), np.array([[310, 95, 330, 104]], np.float32)
+    windows = np.array([enlarging(600, 180, box, 0.4, rng) for _ in range(300)])
+    size = windows[:, 2:] - windows[:, :2]
+    assert 0.4 <= size[:, 0].min() / 600 < 0.42
+
+
+def test_a_near_object_that_an_enlarged_window_cuts_is_still_one():
+    boxes = np.array([[0, 0, 100, 100], [60, 60, 160, 160], [90, 0, 190, 100], [0, 0, 4, 4]], np.float32)
+    assert seen_in(boxes, np.array([0, 0, 105, 105])).tolist() == [True, False, False, True]
+    assert seen_in(boxes, np.array([0, 0, 115, 115])).tolist() == [True, True, True, True]
+
+
 def test_what_is_large_already_is_shown_in_the_whole_picture():
     rng = np.random.default_rng(0)
     box = np.array([[0, 2, 90, 99]], np.float32)
-    assert all((enlarging(300, 100, box, rng) == (0, 0, 300, 100)).all() for _ in range(20))
+    assert all((enlarging(300, 100, box, 0.0, rng) == (0, 0, 300, 100)).all() for _ in range(20))
 
 
 def test_samples_without_an_object_are_not_enlarged():
@@ -153,3 +167,22 @@ def test_light_and_colours_change_and_stay_in_range():
         result = distorted(grey, np.random.default_rng(seed)).astype(int)
         assert np.abs(result - result[..., :1]).max() <= 1
     assert cv2.mean(image) != cv2.mean(results[0])
+
+
+def test_a_camera_changes_pixels_and_moves_nothing():
+    """Of a smooth picture the means of 8×8 blocks stay near what a tone curve makes of them; most samples change."""
+    rows, columns = np.mgrid[:64, :96]
+    smooth = np.stack([60 + rows, 200 - columns, 40 + rows + columns], axis=-1).astype(np.uint8)
+
+    def blocks(image):
+        return image.reshape(8, 8, 12, 8, 3).mean(axis=(1, 3))
+
+    changed = 0
+    for seed in range(60):
+        seen = seen_by_a_camera(smooth, np.random.default_rng(seed))
+        assert (seen.shape, seen.dtype) == (smooth.shape, np.uint8)
+        changed += not np.array_equal(seen, smooth)
+        order = np.argsort(blocks(smooth)[..., 2].ravel())  # a tone curve keeps the order of what is far apart
+        ours = blocks(seen)[..., 2].ravel()[order]
+        assert (ours[20:] > ours[:-20]).all()
+    assert 50 <= changed < 60
