@@ -11,18 +11,27 @@ import msgspec
 from errors import UserError
 
 
+def read_text(path: Path) -> bytes:
+    """What is in a file.
+
+    Raises:
+        UserError: no such file, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"no such file: {path}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def read_object(path: Path, of: str) -> dict[str, Any]:
     """The JSON object in a file; ``of`` says what it should hold, such as ``an entry per video``.
 
     Raises:
         UserError: no such file, empty, not JSON, or JSON that is no object.
     """
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"no such file: {path}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    text = read_text(path)
     if not text.strip():
         raise UserError(f"{path}: is empty; give a JSON file")
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from errors import UserError
+from formats.json_files import read_text
 from whole_files import write_whole
 
 
@@ -42,12 +43,7 @@ def read_results(path: Path) -> list[Result]:
     Raises:
         UserError: no such file, not such JSON, annotations instead of results, no results in it; the one that is wrong.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"no such file: {path}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    content = read_text(path)
     if content.lstrip()[:1] == b"{":
         raise UserError(f"{path}: is a JSON object, as annotations are; give a list of results as --predictions")
     try:
