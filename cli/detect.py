@@ -99,7 +99,7 @@ def _drawn(
     bgr = palette(colors).tolist()
     scale = max(1, -(-_LEAST_WIDTH_PX // image.shape[1]))
     boxes = tuple(
-        Box(tuple(box), f"{names[class_id]} {score:.2f}", tuple(bgr[class_id]), order_m=-score)
+        Box(tuple(box), f"{names[class_id]} {score:.2f}", tuple(bgr[class_id]), order=-score)
         for box, score, class_id in zip(
             found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
         )

@@ -1,4 +1,4 @@
-"""Write an annotated video of a camera alone: its frames, and the actions in them as a time line."""
+"""Write an annotated video of a camera alone: its frames, objects in them, and actions as a time line."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodes._actions import check_timeline, stretches
+from nodes._objects import class_color
 from nodes._video_file import VideoFile, latency
-from pipeline.messages import ActionProposals, CameraFrame
+from pipeline.messages import ActionProposals, CameraFrame, Detections
 
 if TYPE_CHECKING:
     from viewing.camera_dashboard import Layout
+    from viewing.camera_view import Box
 
 
 class CameraVideoSink:
-    """An MP4 (:class:`nodes._video_file.VideoFile`) of the camera, with what is known of actions at each frame.
+    """An MP4 (:class:`nodes._video_file.VideoFile`) of the camera, with its objects and what is known of actions.
 
-    Proposals reach back as far as ``timeline_s``; they are known as late as they are in truth, a window or so behind.
+    Boxes are those of the same frame, or none. Proposals reach back as far as ``timeline_s``; they are known as late as
+    they are in truth, a window or so behind.
 
     Args:
         out: the file to write, ``….mp4``.
         fps: the video's nominal frame rate.
         width: in pixels; the height follows from the camera's.
-        timeline_s: the time that the time line spans.
+        timeline_s: the time that the time line of actions spans; 0 for no time line.
     """
 
     def __init__(self, out: str, fps: float = 25.0, width: int = 1280, timeline_s: float = 90.0) -> None:
@@ -38,15 +41,18 @@ class CameraVideoSink:
     def check(cls, out: str, fps: float = 25.0, width: int = 1280, timeline_s: float = 90.0) -> None:
         """Raise :class:`UserError` where a parameter is out of range or the file cannot be written."""
         VideoFile.check(out, "camera_video_sink", fps, width)
-        check_timeline("camera_video_sink", timeline_s)
+        if timeline_s:
+            check_timeline("camera_video_sink", timeline_s)
 
-    def process(self, image: CameraFrame, proposals: ActionProposals | None) -> None:
+    def process(
+        self, image: CameraFrame, proposals: ActionProposals | None = None, detections: Detections | None = None
+    ) -> None:
         """Draw one frame and encode it. Without new proposals the ones before still stand."""
         from viewing.camera_dashboard import camera_dashboard, layout
 
         height, width = image.image.shape[:2]
         if self._plan is None:
-            self._plan = layout(self.width, width / height)
+            self._plan = layout(self.width, width / height, timeline=self.timeline_s > 0)
         self._known = proposals or self._known
         stamp_ns = image.header.stamp_ns
         now_s = self._file.seconds(stamp_ns)
@@ -58,10 +64,23 @@ class CameraVideoSink:
             (stamp_ns - begin_ns) / 1e9,
             span_s=self.timeline_s,
             status=f"{image.header.name or image.header.seq}   {now_s:.2f} s",
-            measured=latency(self._known.header) if self._known else "",
+            boxes=_boxes(detections),
+            measured=next((latency(each.header) for each in (detections, self._known) if each), ""),
         )
         self._file.write(picture, stamp_ns)
 
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
+
+
+def _boxes(found: Detections | None) -> tuple[Box, ...]:
+    from viewing.camera_view import Box
+
+    if found is None:
+        return ()
+    names = [found.class_names[class_id] for class_id in found.class_ids]
+    return tuple(
+        Box(tuple(box), f"{name} {score:.2f}", class_color(name), order=-score)
+        for box, name, score in zip(found.boxes.tolist(), names, found.scores.tolist(), strict=True)
+    )

@@ -19,14 +19,12 @@ their order, add up to it.
 
 from __future__ import annotations
 
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from nodes._output import check_file, keep_earlier, make_folder
+from nodes._line_file import LineFile
 from pipeline.messages import FusedFrame, Header
 from pipeline.stages import stages
 
@@ -34,37 +32,29 @@ from pipeline.stages import stages
 class JsonlSink:
     """One line per frame, as described in this module.
 
-    Each line is written in one piece: whoever kills the run, or reads along, finds whole lines only.
-
     Args:
         out: the file to write, usually ``….jsonl``; its folder is made where it is missing.
     """
 
     def __init__(self, out: str) -> None:
-        self.out = Path(out)
-        self._file: FileIO | None = None
+        self._file = LineFile(Path(out))
 
     @classmethod
     def check(cls, out: str) -> None:
         """Raise :class:`UserError` where the file cannot be written."""
-        check_file(Path(out))
+        LineFile(Path(out)).check()
 
     def open(self) -> None:
         """Make the folder, open the file."""
-        make_folder(self.out.parent)
-        keep_earlier(self.out)
-        self._file = FileIO(self.out, "w")
+        self._file.open()
 
     def process(self, fused: FusedFrame) -> None:
         """Append one line."""
-        line = memoryview(msgspec.json.encode(frame_record(fused)) + b"\n")
-        while line:  # one write in all but name: only a full disk or a signal makes it short
-            line = line[self._file.write(line) :]
+        self._file.append(frame_record(fused))
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
 
 def frame_record(fused: FusedFrame) -> dict[str, Any]:

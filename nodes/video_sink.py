@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodes._actions import check_timeline, stretches
+from nodes._objects import class_color
 from nodes._video_file import VideoFile, latency
 from pipeline.messages import ActionProposals, CameraFrame, FusedFrame, FusedObject, InputStatus, RangeImage
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from viewing.dashboard import Actions, Scene
 
 _REASONS = {"timeout": "did not come in time", "passed": "only later ones came", "ended": "has ended"}
-# Classes that no label table gives a colour to, BGR.
-_OTHER_COLORS = ((255, 200, 80), (90, 200, 255), (140, 230, 120), (220, 140, 255), (120, 160, 255), (230, 220, 90))
 
 
 class VideoSink:
@@ -134,4 +133,4 @@ def _object_color(found: FusedObject, fused: FusedFrame) -> tuple[int, int, int]
 
     if found.class_name in fused.class_names:
         return tuple(palette(fused.class_colors)[fused.class_names.index(found.class_name)].tolist())
-    return _OTHER_COLORS[sum(found.class_name.encode()) % len(_OTHER_COLORS)]
+    return class_color(found.class_name)

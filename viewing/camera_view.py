@@ -18,12 +18,13 @@ Rect = tuple[int, int, int, int]  # left, top, right, bottom
 
 @dataclass(frozen=True)
 class Box:
-    """A labelled box x1 y1 x2 y2 in pixels of the original image; ``color`` BGR; ``order_m``: near boxes lie on top."""
+    """A labelled box x1 y1 x2 y2 in pixels of the original image; ``color`` BGR; ``order``: of two that
+    overlap the lower lies on top, such as the nearer in metres."""
 
     box: tuple[float, float, float, float]
     text: str
     color: tuple[int, int, int]
-    order_m: float
+    order: float
 
 
 def camera_view(
@@ -56,16 +57,16 @@ def camera_view(
 
 
 def _draw_boxes(view: np.ndarray, boxes: Sequence[Box], scale_x: float, scale_y: float) -> None:
-    """Near boxes over far ones, and all texts over all boxes: the nearest has the first choice of a place."""
-    far_first = sorted(boxes, key=lambda box: -box.order_m)
-    corners = [[round(c * s) for c, s in zip(box.box, (scale_x, scale_y) * 2, strict=True)] for box in far_first]
-    for box, (x1, y1, x2, y2) in zip(far_first, corners, strict=True):
+    """Boxes of low order over those of high order, and all texts over all boxes: the lowest chooses its place first."""
+    last_first = sorted(boxes, key=lambda box: -box.order)
+    corners = [[round(c * s) for c, s in zip(box.box, (scale_x, scale_y) * 2, strict=True)] for box in last_first]
+    for box, (x1, y1, x2, y2) in zip(last_first, corners, strict=True):
         cv2.rectangle(view, (x1, y1), (x2, y2), PANEL, 3, cv2.LINE_AA)
         cv2.rectangle(view, (x1, y1), (x2, y2), box.color, 1, cv2.LINE_AA)
     size = max(9.0, view.shape[1] / 100)
     pad = round(size * 0.45)
     taken: list[Rect] = []
-    for box, edges in reversed(list(zip(far_first, corners, strict=True))):
+    for box, edges in reversed(list(zip(last_first, corners, strict=True))):
         width, height = text_width(box.text, size) + 2 * pad, round(size) + 2 * pad
         left, top = place = _place(view, edges, width, height, taken)
         taken.append((left, top, left + width, top + height))

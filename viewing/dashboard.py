@@ -228,7 +228,7 @@ def _draw_objects(canvas: np.ndarray, plan: Layout, scene: Scene) -> None:
     """The objects, near ones first."""
     left, top, _, height = plan.objects
     _caption(canvas, plan, plan.objects, "Objects")
-    rows = [(box.text, box.color) for box in sorted(scene.boxes, key=lambda b: b.order_m)]
+    rows = [(box.text, box.color) for box in sorted(scene.boxes, key=lambda b: b.order)]
     if not rows:
         put_text(canvas, "none", (left, top + plan.unit), 0.8 * plan.unit, MUTED)
     row_height, swatch = 1.75 * plan.unit, round(1.0 * plan.unit)

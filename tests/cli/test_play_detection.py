@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import yaml
@@ -18,6 +19,8 @@ from simulation.settings import CameraSettings, Settings
 from tests.support.runs import remove, run_py, short_folder
 from tests.support.tiny_detector import CLASS_NAMES, make_tiny_detector
 
+ROOT = Path(__file__).resolve().parents[2]
+OBJECTS = ROOT / "configs" / "pipelines" / "objects.yaml"
 FRAMES = 2
 SCORE = 0.45
 
@@ -97,6 +100,31 @@ def test_boxes_get_a_distance_and_are_written(here: Path) -> None:
     assert distances
     assert all(1 < distance_m < 130 for distance_m in distances)
     assert json.loads((here / "o" / "run" / "report.json").read_text())["unexplained"] == 0
+
+
+def test_the_shipped_graph_of_a_camera_alone_writes_a_line_per_frame_and_a_video(here: Path) -> None:
+    done = run_py(
+        "play",
+        str(OBJECTS),
+        "--data",
+        str(here / "drive"),
+        "--rate",
+        "max",
+        "--out",
+        str(here / "camera"),
+        "--set",
+        f"nodes.detector.params.model={here / 'model'}",
+        "--set",
+        "nodes.detector.params.precision=fp32",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in (here / "camera" / "objects.jsonl").read_text().splitlines()]
+    assert len(lines) == FRAMES
+    for line, found in zip(lines, expected(here), strict=True):
+        np.testing.assert_allclose([o["box"] for o in line["objects"]], found.boxes, atol=0.01)
+        assert [o["class_name"] for o in line["objects"]] == [CLASS_NAMES[c] for c in found.class_ids]
+    with av.open(str(here / "camera" / "video.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == FRAMES
 
 
 def test_without_the_model_the_rest_plays_and_no_file_says_that_nothing_was_there(here: Path) -> None:
