@@ -3,7 +3,7 @@ for as ``custom_translation_table``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import onnx
 import torch
@@ -11,6 +11,9 @@ from onnxscript import ir
 from onnxscript import opset18 as op  # no later opset changes any of these operators
 
 import models.detection.onnx_operators  # noqa: F401 (registers torch.ops.rangecast)
+
+Translations = Mapping[Callable[..., object], Callable[..., object]]
+"""An operator of torch → what writes it with those of ONNX."""
 
 
 def _roi_align(
@@ -45,7 +48,7 @@ def _non_maximum_suppression(
     return op.Greater(op.ScatterND(none, selected, marks), op.Constant(value_float=0.0))
 
 
-TRANSLATIONS: dict[Callable[..., object], Callable[..., object]] = {
+TRANSLATIONS: Translations = {
     torch.ops.rangecast.roi_align.default: _roi_align,
     torch.ops.rangecast.non_maximum_suppression.default: _non_maximum_suppression,
 }

@@ -15,6 +15,8 @@ from export.parity import FindLayer, Run, outputs_of, stage
 from export.request import Build
 from inference.auto import open_engine
 from inference.manifest import Manifest, Parity, Stage
+from inference.ort import OrtEngine
+from inference.session import Engine
 from inference.threads import available_cores
 
 STORED, GRAPH = "stored weights", "onnx"
@@ -68,6 +70,32 @@ def prove(
     return Parity(inputs={kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, stages=tuple(stages))
 
 
+def require_alike(graph: Path, like: Path, manifest: Manifest, family: Family) -> None:
+    """Raise :class:`UserError` unless two graphs of one network give the same in ONNX Runtime, on made-up inputs."""
+    samples = [batched(sample, manifest) for sample in family.made_up(manifest)]
+    found, expected = (_run_graph(each, samples) for each in (graph, like))
+    measures = family.measure(manifest, found, expected, samples)
+    for name, least in family.least_alike["fp32"].items():
+        if measures[name] < least:
+            raise UserError(f"{graph}: {name} is {measures[name]:.4f} beside {like}, not {least:g}; please report it")
+
+
+def _run_graph(graph: Path, samples: Sequence[Sample]) -> list[Arrays]:
+    engine = OrtEngine(graph, "CPUExecutionProvider", "fp32", available_cores())
+    try:
+        return outputs_of(_by_name(engine), samples)
+    finally:
+        engine.close()
+
+
+def _by_name(engine: Engine) -> Run:
+    def run(inputs: Arrays) -> Arrays:
+        results = engine.run([inputs[tensor.name] for tensor in engine.inputs])
+        return {tensor.name: result for tensor, result in zip(engine.outputs, results, strict=True)}
+
+    return run
+
+
 def _stage(
     folder: Path,
     manifest: Manifest,
@@ -94,12 +122,7 @@ def _run(
 ) -> list[dict[str, np.ndarray]]:
     engine = open_engine(folder, manifest, backend, precision, available_cores())
     try:
-
-        def run(inputs: Arrays) -> Arrays:
-            results = engine.run([inputs[tensor.name] for tensor in engine.inputs])
-            return {tensor.name: result for tensor, result in zip(engine.outputs, results, strict=True)}
-
-        return [dict(arrays) for arrays in outputs_of(run, samples)]
+        return [dict(arrays) for arrays in outputs_of(_by_name(engine), samples)]
     finally:
         engine.close()
 

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -17,8 +17,14 @@ from export.families import Request as GraphRequest
 from export.families import Sample, choose_outputs, find, of_exported
 from export.layers import FILE as LAYERS
 from export.request import Build, ExportRequest
-from export.to_onnx_options import DEFAULT_OPSET
+from export.to_onnx_options import DEFAULT_OPSET, ONE
 from inference.manifest import Artifact, Manifest, Parity, load_manifest, read_manifest, sha256_of
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from export.layers import Fingerprint
+    from export.onnx_operators import Translations
 
 GRAPH = "model.onnx"
 BASE = "base.json"
@@ -26,6 +32,7 @@ PARITY = "parity.json"
 TOOLS = ("torch", "onnx", "onnxscript", "onnxslim", "onnxruntime", "openvino")
 SAMPLES_TO_CALIBRATE = 16
 _GRAPH_CODE = ("export/to_onnx.py", "export/layers.py", "export/weights.py")
+_PLAIN_CODE = ("export/plain_operators.py", "export/prove.py")
 _PARITY_CODE = ("export/prove.py", "export/parity.py", "export/watch.py", "export/layers.py")
 _HALVES = ("fp16", "bf16")
 
@@ -134,23 +141,36 @@ class Export:
             assert self.request.weights is not None
             self._take_graph(self.request.weights, folder)
             return
+        from export.onnx_operators import TRANSLATIONS
+        from export.to_onnx import with_weights
+
+        manifest, model, layers = self._write_graph(TRANSLATIONS, folder)
+        with_weights(model, layers).write(folder)
+        (folder / BASE).write_bytes(folders.encode(manifest))
+
+    def _write_graph(self, operators: Translations, folder: Path) -> tuple[Manifest, ModelProto, list[Fingerprint]]:
+        """``GRAPH`` in the folder, what is known of it, and what each of its layers computes."""
         import onnx
 
-        from export.to_onnx import to_onnx, with_weights
+        from export.to_onnx import to_onnx
         from export.weights import store_weights
 
         request = self._graph_request()
         network = self._family.load(request)
         manifest, example = network.manifest, self._family.made_up(network.manifest)[0]
-        names = [output.name for output in manifest.outputs]
         model, layers = to_onnx(
-            network.stored, manifest.inputs, names, example.inputs, batch=request.batch, opset=request.opset
+            network.stored,
+            manifest.inputs,
+            [output.name for output in manifest.outputs],
+            example.inputs,
+            batch=request.batch,
+            opset=request.opset,
+            operators=operators,
         )
         store_weights(model.graph, request.storage)
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, folder / GRAPH)
-        with_weights(model, layers).write(folder)
-        (folder / BASE).write_bytes(folders.encode(manifest))
+        return manifest, model, layers
 
     def _take_graph(self, source: Path, folder: Path) -> None:
         """Of a model that was exported before, what does not depend on the backend."""
@@ -168,9 +188,9 @@ class Export:
 
     def _build(self, build: Build, graph: Path, base: Manifest, staged: Path) -> Iterator[Artifact]:
         """Make one target in one precision; what is new in the folder."""
-        lowered = graph / GRAPH
+        lowered = self._for_target(build.target, graph, base)
         if build.precision == "int8" or (build.precision in _HALVES and build.target != "openvino"):
-            lowered = self._lower(build.precision, graph / GRAPH, base) / GRAPH
+            lowered = self._lower(build.precision, lowered, base) / GRAPH
         if build.precision == "int8" and build.target.startswith("tensorrt"):
             lowered = self._lower("fp16", lowered, base) / GRAPH  # what is not int8 would else be computed in fp32
         if build.target == "onnx":
@@ -182,6 +202,28 @@ class Export:
             yield self._openvino(build, lowered, staged)
         else:
             yield self._engine(build, lowered, base, staged)
+
+    def _for_target(self, target: str, graph: Path, base: Manifest) -> Path:
+        """The graph, or for a library that cannot compute some operator of it one that has others instead."""
+        from export.tensorrt.operators import check_operators, missing_operators
+
+        missing = missing_operators(graph / GRAPH, target)
+        if not missing:
+            return graph / GRAPH
+        if self.request.is_from_folder:
+            check_operators(graph / GRAPH, target)
+        if "RoiAlign" in missing and self.request.batch != ONE:
+            raise UserError(f"--to {target}: a detector that looks at regions takes one picture there; give --batch 1")
+
+        def make(folder: Path) -> None:
+            from export.plain_operators import TRANSLATIONS
+            from export.prove import require_alike
+
+            self._write_graph(TRANSLATIONS, folder)
+            require_alike(folder / GRAPH, graph / GRAPH, base, self._family)
+
+        key = self._graph_key() | {"graph": sha256_of(graph / GRAPH), "more code": code_sha256(*_PLAIN_CODE)}
+        return self._step("graph of plain operators", key, make) / GRAPH
 
     def _lower(self, precision: str, graph: Path, base: Manifest) -> Path:
         key = {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from export.layers import Fingerprint, Layers, fingerprint
-from export.onnx_operators import TRANSLATIONS
+from export.onnx_operators import TRANSLATIONS, Translations
 from export.to_onnx_options import DEFAULT_OPSET, ONE, Batch
 from inference.manifest import Tensor as TensorDescription
 
@@ -27,6 +27,7 @@ def to_onnx(
     *,
     batch: Batch = ONE,
     opset: int = DEFAULT_OPSET,
+    operators: Translations = TRANSLATIONS,
 ) -> tuple[onnx.ModelProto, list[Fingerprint]]:
     """The graph of ``network``, simplified and checked, and what each of its layers makes of ``example``.
 
@@ -34,6 +35,7 @@ def to_onnx(
         network: takes its inputs by position and gives a tuple of outputs; eval mode.
         inputs: names, dtypes and shapes; the first size is the batch.
         outputs: names.
+        operators: how those of :mod:`models.detection.onnx_operators` are written.
         example: an array for each input, of batch size 1; repeated where the graph has another.
 
     The graph's layers keep the names of the exporter's (``conv2d_12``), and so do the fingerprints. Layers that
@@ -55,7 +57,7 @@ def to_onnx(
             output_names=list(outputs),
             opset_version=opset,
             dynamic_shapes=dynamic,
-            custom_translation_table=TRANSLATIONS,
+            custom_translation_table=dict(operators),
             dynamo=True,
             verbose=False,
         )

@@ -65,10 +65,16 @@ class DetectorFamily:
     def load(self, request: Request) -> Network:
         """See :class:`export.families.Family`."""
         from export.families.detected import Decoded, Suppressed
+        from export.to_onnx_options import ONE
         from export.weights import rounded
         from models.detection.inference import inference_form
         from models.detection.one_stage import SIZE_MULTIPLE
 
+        if request.batch.is_fixed and request.batch != ONE:
+            size = request.batch.least
+            raise UserError(
+                f"--batch {size}: a detector takes one picture, or as many as there are: give 1:{size}:{size}"
+            )
         checkpoint = self._random() if request.weights is None else self._read(request.weights)
         height = checkpoint.size[0] if request.height is None else request.height
         width = checkpoint.size[1] if request.width is None else request.width

@@ -33,7 +33,7 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
     Weights that :mod:`export.weights` stores small are thereby float32 again. Every node has a name.
 
     Raises:
-        UserError: the graph has control flow, or operators that are not ONNX's own.
+        UserError: the graph has operators that are not ONNX's own.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -45,12 +45,23 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
             raise UserError(
                 f"operator {node.domain}.{node.op_type} ({node.name}) is not ONNX's own; its precision is unknown"
             )
-        if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for a in node.attribute):
-            raise UserError(
-                f"operator {node.op_type} ({node.name}) has a graph of its own; export without control flow"
-            )
     _fold_constants(copy.graph, copy.opset_import)
     return copy
+
+
+def bodies(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """The graphs of a node of control flow: a loop's body."""
+    return [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs) if graph.node]
+
+
+def captured(node: onnx.NodeProto) -> set[str]:
+    """Names of the tensors that a node's bodies take from around them."""
+    found: set[str] = set()
+    for body in bodies(node):
+        own = {value.name for value in (*body.input, *body.initializer)}
+        own |= {name for inner in body.node for name in inner.output}
+        found |= {name for inner in body.node for name in (*inner.input, *captured(inner))} - own
+    return found
 
 
 def _fold_constants(graph: onnx.GraphProto, opsets: list[onnx.OperatorSetIdProto]) -> None:
@@ -58,7 +69,7 @@ def _fold_constants(graph: onnx.GraphProto, opsets: list[onnx.OperatorSetIdProto
     results = {output.name for output in graph.output}
     kept = []
     for node in graph.node:
-        constant = all(name in stored for name in node.input if name)
+        constant = all(name in stored for name in node.input if name) and not bodies(node)
         if not constant or results.intersection(node.output) or node.op_type.startswith(_NOT_FOLDED):
             kept.append(node)
             continue
@@ -74,7 +85,7 @@ def _fold_constants(graph: onnx.GraphProto, opsets: list[onnx.OperatorSetIdProto
         )
         for name, value in zip(node.output, ReferenceEvaluator(single).run(None, inputs), strict=True):
             stored[name] = numpy_helper.from_array(np.asarray(value), name)
-    used = {name for node in kept for name in node.input} | results
+    used = {name for node in kept for name in (*node.input, *captured(node))} | results
     del graph.node[:], graph.initializer[:]
     graph.node.extend(kept)
     graph.initializer.extend(tensor for name, tensor in stored.items() if name in used)

@@ -16,7 +16,7 @@ import onnx.version_converter
 from onnx import TensorProto, helper, numpy_helper
 
 from errors import UserError
-from export.precision.graph import opset_of, values
+from export.precision.graph import bodies, captured, opset_of, values
 from export.precision.keep import Half, KeepFp32, kept_nodes
 from export.to_onnx_options import BF16_OPSET
 
@@ -96,7 +96,10 @@ class _HalfGraph:
 
     def _rewrite(self, node: onnx.NodeProto) -> None:
         schema = onnx.defs.get_schema(node.op_type, self.opset, node.domain)
-        wide = node.name in self.kept or not self._allows_half(node, schema)
+        inside = bodies(node)
+        wide = bool(inside) or node.name in self.kept or not self._allows_half(node, schema)
+        for body in inside:
+            self._read_around(body, captured(node))
         for i, name in enumerate(node.input):
             if not name:
                 continue
@@ -109,6 +112,16 @@ class _HalfGraph:
             if self._is_float(name):
                 node.output[i] = self._written(name, TensorProto.FLOAT if wide else self.elem_type)
         self.nodes.append(node)
+
+    def _read_around(self, body: onnx.GraphProto, names: set[str]) -> None:
+        """A loop computes in float32: what its body takes from around it is called what that is called there."""
+        for name in sorted(names):
+            if self._is_float(name):
+                made = self._reading(name, TensorProto.FLOAT)
+                for inner in body.node:
+                    inner.input[:] = [made if each == name else each for each in inner.input]
+            elif name in self.weights:
+                self.stored[name] = self.weights[name]
 
     def _is_float(self, name: str) -> bool:
         return name in self.values and self.values[name].elem_type == TensorProto.FLOAT

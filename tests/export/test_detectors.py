@@ -1,5 +1,6 @@
 """Detectors as exported: what the graph gives against the network and against its decoding in NumPy."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from export.families import MODELS, Request, choose_outputs, find  # noqa: E402
 from export.families.detectors import DetectorFamily  # noqa: E402
 from export.request import Build, ExportRequest  # noqa: E402
 from export.steps import Export  # noqa: E402
-from export.to_onnx_options import ONE  # noqa: E402
+from export.to_onnx_options import ONE, Batch  # noqa: E402
 from inference.auto import open_session  # noqa: E402
 from inference.detection import describe  # noqa: E402
 from inference.manifest import load_manifest  # noqa: E402
@@ -100,6 +101,51 @@ def test_folding_changes_nothing(name):
     with torch.inference_mode():
         for ours, theirs in zip(boxes_and_scores(folded, images), boxes_and_scores(network, images), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_graph_of_several_pictures_alone_is_refused(weights):
+    path, name = weights
+    with pytest.raises(UserError, match="--batch 4: a detector takes one picture, or as many as there are: give 1:4:4"):
+        load(path, name, "boxes", batch=Batch(4, 4, 4))
+
+
+def test_a_two_stage_detector_becomes_an_engine_of_a_library_without_its_operators(tmp_path):
+    """And the graph beside the engine is the usual one."""
+    pytest.importorskip("tensorrt_rtx_bindings")
+    name, narrow = "faster-rcnn-r18", {"channels": 8, "hidden": 16, "before_nms": 60, "proposals": 20}
+    torch.manual_seed(2)
+    network = as_if_trained(make_detector(name, 2, **narrow)).eval()
+    checkpoint = Checkpoint(
+        name=name,
+        arguments=network.arguments,
+        size=(HEIGHT, WIDTH),
+        fit="letterbox",
+        class_names=("car", "person"),
+        step=7,
+        network=network.state_dict(),
+        trained_on="noise",
+    )
+    save_checkpoint(tmp_path / "best.pt", checkpoint)
+    request = ExportRequest(
+        model=name,
+        weights=tmp_path / "best.pt",
+        builds=(Build("onnx", "fp32"), Build("tensorrt-rtx", "fp32"), Build("tensorrt-rtx", "fp16")),
+        capabilities=("SM86",),
+    )
+    manifest = Export(request, tmp_path / "model", StepCache(tmp_path / "cache")).run()
+    made = {(each.backend, each.precision) for each in manifest.artifacts}
+    assert made == {("tensorrt-rtx", "fp32"), ("tensorrt-rtx", "fp16")}
+    operators = {node.op_type for node in onnx.load(tmp_path / "model" / manifest.graph).graph.node}
+    assert {"RoiAlign", "NonMaxSuppression"} <= operators
+    (plain,) = (tmp_path / "cache").glob("graph-of-plain-operators*")
+    assert not {"RoiAlign", "NonMaxSuppression"} & {node.op_type for node in onnx.load(plain / "model.onnx").graph.node}
+    assert manifest.parity.passed
+    several = msgspec.structs.replace(request, batch=Batch(1, 2, 4))
+    with pytest.raises(UserError, match="--to tensorrt-rtx: a detector that looks at regions takes one picture there"):
+        Export(several, tmp_path / "several", StepCache(tmp_path / "cache")).run()
+    again = msgspec.structs.replace(request, weights=tmp_path / "model")
+    with pytest.raises(UserError, match="cannot compute NonMaxSuppression and RoiAlign; export a model of ours from"):
+        Export(again, tmp_path / "again", StepCache(tmp_path / "cache")).run()
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,34 @@ def test_fp16_rounds_weights_and_every_result(rng: np.random.Generator) -> None:
     assert np.abs(found - run(model, {"x": x})["y"]).max() > 1e-5  # it is not float32 under another name
 
 
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_a_loop_computes_in_fp32_whatever_it_takes_from_around_it(rng: np.random.Generator, precision: str) -> None:
+    """A value that is float16 outside, one that goes in as the state too, and a weight."""
+    model = net(
+        """g (float[1,3,6,7] x) => (float[1,3,6,7] y) {
+            most = Constant<value = int64 {3}>()
+            go = Constant<value = bool {1}>()
+            a = Conv(x, w)
+            s = Relu(a)
+            l = Loop(most, go, s) <body = b (int64 i, bool c, float[1,3,6,7] t) => (bool on, float[1,3,6,7] u) {
+                on = Identity(c)
+                sum = Add(t, a)
+                more = Add(sum, s)
+                u = Mul(more, half)
+            }>
+            y = Conv(l, v)
+        }""",
+        {"w": normal(rng, 3, 3, 1, 1), "v": normal(rng, 3, 3, 1, 1), "half": np.array([0.5], np.float32)},
+    )
+    lowered = lower(model, precision)
+    (loop,) = (node for node in lowered.graph.node if node.op_type == "Loop")
+    types = dtypes(lowered)
+    assert types[loop.input[2]] == "float32"
+    if precision == "fp16":
+        x = normal(rng, 1, 3, 6, 7)
+        np.testing.assert_allclose(run(lowered, {"x": x})["y"], run(model, {"x": x})["y"], atol=0.02)
+
+
 def test_bf16_rounds_but_keeps_the_last_convolution(rng: np.random.Generator) -> None:
     model = two_convolutions(rng)
     x = normal(rng, 1, 3, 6, 7)

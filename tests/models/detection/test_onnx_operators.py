@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from export.onnx_operators import TRANSLATIONS
+from export import plain_operators
+from export.onnx_operators import TRANSLATIONS, Translations
 from inference.ort import import_onnxruntime
 from models.detection.onnx_operators import non_maximum_suppression, roi_align
 
@@ -31,10 +32,12 @@ def run_operator(name: str, inputs: dict[str, np.ndarray], **attributes: object)
     return session.run(None, inputs)[0]
 
 
-def run_exported(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[np.ndarray, onnx.ModelProto]:
+def run_exported(
+    module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], operators: Translations = TRANSLATIONS
+) -> tuple[np.ndarray, onnx.ModelProto]:
     """What ONNX Runtime makes of the exported module, and the graph."""
     program = torch.onnx.export(
-        module.eval(), inputs, dynamo=True, verbose=False, opset_version=20, custom_translation_table=TRANSLATIONS
+        module.eval(), inputs, dynamo=True, verbose=False, opset_version=20, custom_translation_table=dict(operators)
     )
     model = program.model_proto
     onnx.checker.check_model(model, full_check=True)
@@ -177,3 +180,51 @@ def test_exported_suppression_is_the_operator(score_threshold: float) -> None:
     found, model = run_exported(Module(), inputs)
     assert "NonMaxSuppression" in {node.op_type for node in model.graph.node}
     np.testing.assert_array_equal(found, Module()(*inputs).numpy())
+
+
+NOT_PLAIN = {"RoiAlign", "NonMaxSuppression"}
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("half_pixel", [True, False])
+@pytest.mark.parametrize("shape", [(10, 14), (1, 14)])
+def test_roi_align_of_plain_operators_reads_the_same(half_pixel: bool, samples: int, shape: tuple[int, int]) -> None:
+    class Module(torch.nn.Module):
+        def forward(self, features: torch.Tensor, rois: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+            return roi_align(features, rois, images, size=7, scale=1 / 8, samples=samples, half_pixel=half_pixel)
+
+    features = torch.randn(1, 3, *shape, generator=torch.Generator().manual_seed(0))
+    rois, images = some_rois(4, 40)
+    inputs = (features, rois, torch.zeros_like(images))
+    found, model = run_exported(Module(), inputs, plain_operators.TRANSLATIONS)
+    assert not {node.op_type for node in model.graph.node} & NOT_PLAIN
+    np.testing.assert_allclose(found, Module()(*inputs).numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize(("score_threshold", "most"), [(0.2, 20), (0.0, 3), (1.0, 20)])
+@pytest.mark.parametrize("iou_threshold", [0.0, 0.3, 0.7])
+def test_suppression_of_plain_operators_is_the_same(score_threshold: float, most: int, iou_threshold: float) -> None:
+    class Module(torch.nn.Module):
+        def forward(self, boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            return non_maximum_suppression(
+                boxes, scores, iou_threshold=iou_threshold, most=most, score_threshold=score_threshold
+            )
+
+    inputs = clustered(5, 60, 2)
+    found, model = run_exported(Module(), inputs, plain_operators.TRANSLATIONS)
+    assert not {node.op_type for node in model.graph.node} & NOT_PLAIN
+    np.testing.assert_array_equal(found, Module()(*inputs).numpy())
+
+
+def test_suppression_of_plain_operators_goes_on_as_long_as_it_takes() -> None:
+    """A chain in which each box overlaps the next alone: every other one stays, and that takes a round for each."""
+
+    class Module(torch.nn.Module):
+        def forward(self, boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            return non_maximum_suppression(boxes, scores, iou_threshold=0.3, most=100)
+
+    left = torch.arange(60.0)
+    boxes = torch.stack([left, torch.zeros(60), left + 2, torch.ones(60)], 1)[None]
+    scores = (1 - torch.arange(60.0) / 100)[None, None]
+    found, _ = run_exported(Module(), (boxes, scores), plain_operators.TRANSLATIONS)
+    assert found[0, 0].tolist() == [i % 2 == 0 for i in range(60)]
