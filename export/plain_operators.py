@@ -6,6 +6,7 @@ points are read, and suppression ends where another round would change nothing.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,11 @@ from onnxscript import opset18 as op
 
 import models.detection.onnx_operators  # noqa: F401 (registers torch.ops.rangecast)
 from export.onnx_operators import Translations
+
+IN_FP32 = "plain_*"
+"""Names of the nodes that are made here, which stay in float32 as the operators would: areas are beyond float16."""
+
+_numbers = itertools.count()
 
 
 def _roi_align(
@@ -41,7 +47,7 @@ def _roi_align(
     inside = op.Mul(op.Unsqueeze(x_inside, _ints(1)), op.Unsqueeze(y_inside, _ints(2)))
     read = op.Mul(read, op.Reshape(inside, _ints(1, 1, -1, points)))
     pooled = op.AveragePool(read, kernel_shape=[samples, samples], strides=[samples, samples])
-    return op.Transpose(op.Reshape(pooled, _ints(channels, -1, size, size)), perm=[1, 0, 2, 3])
+    return _named(op.Transpose(op.Reshape(pooled, _ints(channels, -1, size, size)), perm=[1, 0, 2, 3]), features, rois)
 
 
 def _points(first: ir.Value, last: ir.Value, count: int, length: int, half_pixel: bool) -> tuple[ir.Value, ir.Value]:
@@ -76,7 +82,7 @@ def _non_maximum_suppression(
     stays = op.Mul(stays, op.Cast(op.LessOrEqual(number, _floats(float(most))), to=1))
     none = _constant(np.zeros((count, classes, boxes_count), np.float32))
     kept = op.ScatterElements(none, order, op.Squeeze(stays, _ints(2)), axis=2)
-    return op.Greater(kept, _floats(0.5))
+    return _named(op.Greater(kept, _floats(0.5)), boxes, scores)
 
 
 def _round(removes: ir.Value, looked_at: ir.Value, shape: Sequence[int]) -> ir.Graph:
@@ -125,6 +131,22 @@ def _iou(boxes: ir.Value) -> ir.Value:
     area = op.Mul(op.Sub(x2, x1), op.Sub(y2, y1))
     union = op.Sub(op.Add(area, op.Transpose(area, perm=[0, 1, 3, 2])), shared)
     return op.Div(shared, op.Max(union, _floats(1e-12)))
+
+
+def _named(result: ir.Value, *given: ir.Value) -> ir.Value:
+    """``result``, all nodes between it and what was given being called as :data:`IN_FP32` has it."""
+    todo, done = [result], set(given)
+    while todo:
+        value = todo.pop()
+        node = value.producer()
+        if value in done or node is None:
+            continue
+        done.add(value)
+        node.name = IN_FP32.replace("*", f"{node.op_type}_{next(_numbers)}")
+        bodies = [each.as_graph() for each in node.attributes.values() if each.type == ir.AttributeType.GRAPH]
+        nodes = [node, *(inner for body in bodies for inner in body)]
+        todo += [each for one in nodes for each in one.inputs if each is not None]
+    return result
 
 
 def _constant(value: np.ndarray | np.generic) -> ir.Value:

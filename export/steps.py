@@ -189,10 +189,17 @@ class Export:
     def _build(self, build: Build, graph: Path, base: Manifest, staged: Path) -> Iterator[Artifact]:
         """Make one target in one precision; what is new in the folder."""
         lowered = self._for_target(build.target, graph, base)
+        keep: tuple[str, ...] = ()
+        if lowered != graph / GRAPH:
+            from export.plain_operators import IN_FP32
+
+            keep = (IN_FP32,)
         if build.precision == "int8" or (build.precision in _HALVES and build.target != "openvino"):
-            lowered = self._lower(build.precision, lowered, base) / GRAPH
+            lowered = self._lower(build.precision, lowered, base, keep) / GRAPH
         if build.precision == "int8" and build.target.startswith("tensorrt"):
-            lowered = self._lower("fp16", lowered, base) / GRAPH  # what is not int8 would else be computed in fp32
+            lowered = (
+                self._lower("fp16", lowered, base, keep) / GRAPH
+            )  # what is not int8 would else be computed in fp32
         if build.target == "onnx":
             if build.precision != "fp32":
                 name = f"model.{build.precision}.onnx"
@@ -225,7 +232,7 @@ class Export:
         key = self._graph_key() | {"graph": sha256_of(graph / GRAPH), "more code": code_sha256(*_PLAIN_CODE)}
         return self._step("graph of plain operators", key, make) / GRAPH
 
-    def _lower(self, precision: str, graph: Path, base: Manifest) -> Path:
+    def _lower(self, precision: str, graph: Path, base: Manifest, keep_fp32: tuple[str, ...]) -> Path:
         key = {
             "graph": sha256_of(graph),
             "precision": precision,
@@ -244,7 +251,7 @@ class Export:
                 assert self.request.calibration is not None
                 samples = self._family.real(base, self.request.calibration, SAMPLES_TO_CALIBRATE)
             calibration = [sample.inputs for sample in samples] or None
-            keep = KeepFp32(names=self._family.keep_fp32.get(precision, ()))
+            keep = KeepFp32(names=(*self._family.keep_fp32.get(precision, ()), *keep_fp32))
             onnx.save(lower(onnx.load(graph), precision, keep_fp32=keep, calibration=calibration), folder / GRAPH)
 
         return self._step(f"graph {precision}", key, make)

@@ -18,6 +18,7 @@ from export.to_onnx_options import ONE, Batch  # noqa: E402
 from inference.auto import open_session  # noqa: E402
 from inference.detection import describe  # noqa: E402
 from inference.manifest import load_manifest  # noqa: E402
+from inference.ort import import_onnxruntime  # noqa: E402
 from models.detection.build import DETECTORS, make_detector  # noqa: E402
 from models.detection.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
 from models.detection.exported import ExportedDetector  # noqa: E402
@@ -140,6 +141,18 @@ def test_a_two_stage_detector_becomes_an_engine_of_a_library_without_its_operato
     (plain,) = (tmp_path / "cache").glob("graph-of-plain-operators*")
     assert not {"RoiAlign", "NonMaxSuppression"} & {node.op_type for node in onnx.load(plain / "model.onnx").graph.node}
     assert manifest.parity.passed
+    (half,) = (tmp_path / "cache").glob("graph-fp16*")
+    images = [sample.inputs["image"] for sample in find(name).made_up(manifest)]
+    exact, rounded = (
+        import_onnxruntime().InferenceSession(each / "model.onnx", providers=["CPUExecutionProvider"])
+        for each in (plain, half)
+    )
+    for image in images[:1]:
+        for ours, theirs in zip(rounded.run(None, {"image": image}), exact.run(None, {"image": image}), strict=True):
+            assert np.isfinite(ours).all()
+            assert np.abs(np.sort(ours.ravel()) - np.sort(theirs.ravel())).mean() < 0.02 * np.abs(theirs).max()
+    wide = {node.name for node in onnx.load(half / "model.onnx").graph.node if node.name.startswith("plain_Div")}
+    assert wide  # of overlaps: they stay in float32, since areas are beyond float16
     several = msgspec.structs.replace(request, batch=Batch(1, 2, 4))
     with pytest.raises(UserError, match="--to tensorrt-rtx: a detector that looks at regions takes one picture there"):
         Export(several, tmp_path / "several", StepCache(tmp_path / "cache")).run()
