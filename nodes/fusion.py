@@ -128,7 +128,7 @@ def _fused_objects(
 ) -> tuple[FusedObject, ...]:
     if found is None:
         return ()
-    from models.lidar_camera.objects import matching_labels, points_in_box
+    from models.lidar_camera.objects import foreign_labels, matching_labels, points_in_box
 
     track_ids = found.track_ids.tolist() if isinstance(found, Tracks) else [None] * len(found.boxes)
     if pixels is not None:
@@ -139,7 +139,8 @@ def _fused_objects(
         name = found.class_names[class_id]
         xyz = np.empty((0, 3), np.float32)
         if pixels is not None:
-            xyz = points_in_box(points, pixels, labels, box, matching_labels(name, point_class_names))
+            accepted, foreign = (of(name, point_class_names) for of in (matching_labels, foreign_labels))
+            xyz = points_in_box(points, pixels, labels, box, accepted, foreign)
         known = len(xyz) > 0
         objects.append(
             FusedObject(

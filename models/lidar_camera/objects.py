@@ -21,12 +21,25 @@ _POINT_CLASSES = {
     "van": {"car", "other-vehicle"},
 }
 
+_VEHICLES = frozenset({"bus", "car", "on-rails", "other-vehicle", "train", "tram", "truck", "van"})
+_PEOPLE = frozenset(
+    {"bicycle", "bicyclist", "cyclist", "motorcycle", "motorcyclist", "pedestrian", "person", "person_sitting"}
+)
+
 
 def matching_labels(class_name: str, point_class_names: tuple[str, ...]) -> np.ndarray:
     """The indices in ``point_class_names`` of the classes that points of a detected ``class_name`` may have."""
     wanted = class_name.strip().lower()
     accepted = {wanted} | _POINT_CLASSES.get(wanted, set())
     return np.array([i for i, name in enumerate(point_class_names) if name.lower() in accepted], np.intp)
+
+
+def foreign_labels(class_name: str, point_class_names: tuple[str, ...]) -> np.ndarray:
+    """The indices of the classes that points of a detected ``class_name`` cannot have: those of vehicles for people and
+    what they ride, and the other way round. Within either, labels are often exchanged."""
+    wanted = class_name.strip().lower()
+    foreign = _VEHICLES if wanted in _PEOPLE else _PEOPLE if wanted in _VEHICLES else frozenset()
+    return np.array([i for i, name in enumerate(point_class_names) if name.lower() in foreign], np.intp)
 
 
 def foreground(ranges_m: np.ndarray, *, gap_m: float = 1.0, min_share: float = 0.2) -> np.ndarray:
@@ -48,15 +61,22 @@ def foreground(ranges_m: np.ndarray, *, gap_m: float = 1.0, min_share: float = 0
 
 
 def points_in_box(
-    points: np.ndarray, pixels: np.ndarray, labels: np.ndarray, box: np.ndarray, accepted_labels: np.ndarray
+    points: np.ndarray,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    box: np.ndarray,
+    accepted_labels: np.ndarray,
+    foreign_labels: np.ndarray,
 ) -> np.ndarray:
     """The points ``[K, 3]`` of the object in an image box ``x1 y1 x2 y2``; K is 0 where the LiDAR has none.
 
-    Of the points in the box, those with one of ``accepted_labels`` are taken if there are any, else all of them: a
-    wrong label must not hide an object. Of these, the :func:`foreground`.
+    Of the points in the box, those with one of ``accepted_labels`` are taken if there are any, else all but those with
+    one of ``foreign_labels``: a wrong label must not hide an object, nor a parked car give its distance to who stands
+    behind it. Of these, the :func:`foreground`.
     """
     inside = (pixels[:, 0] >= box[0]) & (pixels[:, 0] <= box[2]) & (pixels[:, 1] >= box[1]) & (pixels[:, 1] <= box[3])
     index = np.flatnonzero(inside)  # NaN pixels compare false
     of_class = index[np.isin(labels[index], accepted_labels)]
-    xyz = points[of_class if len(of_class) else index, :3]
+    possible = of_class if len(of_class) else index[~np.isin(labels[index], foreign_labels)]
+    xyz = points[possible, :3]
     return xyz[foreground(np.linalg.norm(xyz, axis=1))] if len(xyz) else xyz
