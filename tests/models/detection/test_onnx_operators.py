@@ -14,6 +14,9 @@ from inference.ort import import_onnxruntime
 from models.detection.onnx_operators import non_maximum_suppression, roi_align
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # torch's exporter, of torch's own functions
+
+
 def run_operator(name: str, inputs: dict[str, np.ndarray], **attributes: object) -> np.ndarray:
     """What ONNX Runtime makes of a graph of this one operator."""
     kinds = {
