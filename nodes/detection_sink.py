@@ -12,40 +12,23 @@ and holds all that differs between two runs on the same data.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from nodes._line_file import LineFile
+from nodes._line_file import LineSink
 from nodes.jsonl_sink import latency
 from pipeline.messages import Detections
 
 
-class DetectionSink:
+class DetectionSink(LineSink):
     """One line per frame, as described in this module.
 
     Args:
         out: the file to write, usually ``….jsonl``; its folder is made where it is missing.
     """
 
-    def __init__(self, out: str) -> None:
-        self._file = LineFile(Path(out))
-
-    @classmethod
-    def check(cls, out: str) -> None:
-        """Raise :class:`UserError` where the file cannot be written."""
-        LineFile(Path(out)).check()
-
-    def open(self) -> None:
-        """Make the folder, open the file."""
-        self._file.open()
-
     def process(self, detections: Detections) -> None:
         """Append one line."""
-        self._file.append(_record(detections))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self.append(_record(detections))
 
 
 def _record(found: Detections) -> dict[str, Any]:

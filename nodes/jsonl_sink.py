@@ -19,42 +19,25 @@ their order, add up to it.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nodes._line_file import LineFile
+from nodes._line_file import LineSink
 from pipeline.messages import FusedFrame, Header
 from pipeline.stages import stages
 
 
-class JsonlSink:
+class JsonlSink(LineSink):
     """One line per frame, as described in this module.
 
     Args:
         out: the file to write, usually ``….jsonl``; its folder is made where it is missing.
     """
 
-    def __init__(self, out: str) -> None:
-        self._file = LineFile(Path(out))
-
-    @classmethod
-    def check(cls, out: str) -> None:
-        """Raise :class:`UserError` where the file cannot be written."""
-        LineFile(Path(out)).check()
-
-    def open(self) -> None:
-        """Make the folder, open the file."""
-        self._file.open()
-
     def process(self, fused: FusedFrame) -> None:
         """Append one line."""
-        self._file.append(frame_record(fused))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self.append(frame_record(fused))
 
 
 def frame_record(fused: FusedFrame) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from export.onnx_operators import TRANSLATIONS, Translations
 from inference.ort import import_onnxruntime
 from models.detection.onnx_operators import non_maximum_suppression, roi_align
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # torch's exporter, of torch's own functions
 
 
