@@ -197,9 +197,8 @@ class Export:
         if build.precision == "int8" or (build.precision in _HALVES and build.target != "openvino"):
             lowered = self._lower(build.precision, lowered, base, keep) / GRAPH
         if build.precision == "int8" and build.target.startswith("tensorrt"):
-            lowered = (
-                self._lower("fp16", lowered, base, keep) / GRAPH
-            )  # what is not int8 would else be computed in fp32
+            # What is not int8 would else be computed in fp32.
+            lowered = self._lower("fp16", lowered, base, keep) / GRAPH
         if build.target == "onnx":
             if build.precision != "fp32":
                 name = f"model.{build.precision}.onnx"

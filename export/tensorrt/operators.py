@@ -13,11 +13,12 @@ _MISSING: Mapping[str, frozenset[str]] = {"tensorrt-rtx": frozenset({"NonMaxSupp
 
 def missing_operators(graph: Path, library: str) -> list[str]:
     """Operators of ``graph`` that the library is known not to compute."""
+    if library not in _MISSING:
+        return []
     import onnx
 
-    missing = _MISSING.get(library, frozenset())
     nodes = onnx.load(graph, load_external_data=False).graph.node
-    return sorted({node.op_type for node in nodes} & missing)
+    return sorted({node.op_type for node in nodes} & _MISSING[library])
 
 
 def check_operators(graph: Path, library: str) -> None:
