@@ -93,16 +93,16 @@ def _drawn(
     image: np.ndarray, found: Found, names: tuple[str, ...], colors: tuple[tuple[int, int, int], ...]
 ) -> np.ndarray:
     """The picture, enlarged where it is small, with a box, a class and a score for each object, the best on top."""
-    from viewing.camera_view import Box, camera_view
+    from viewing.camera_view import camera_view, detected
     from viewing.style import palette
 
     bgr = palette(colors).tolist()
     scale = max(1, -(-_LEAST_WIDTH_PX // image.shape[1]))
-    boxes = tuple(
-        Box(tuple(box), f"{names[class_id]} {score:.2f}", tuple(bgr[class_id]), order=-score)
-        for box, score, class_id in zip(
-            found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
-        )
+    boxes = detected(
+        found.boxes,
+        found.scores,
+        [names[class_id] for class_id in found.class_ids],
+        [tuple(bgr[class_id]) for class_id in found.class_ids],
     )
     return camera_view(image, scale * image.shape[1], scale * image.shape[0], boxes=boxes)
 

@@ -71,8 +71,6 @@ def model(
 
     model_name, source = _source(name, weights)
     height, width = parse_size(size) if size else (None, None)
-    if source is None or not source.is_dir():
-        choose_outputs(find(model_name), outputs)
     require_known("--store", store, ("fp16", "int8", "fp32"))
     made = builds(_names(to), _names(precision))
     if gpus and all(build.target != "tensorrt-rtx" for build in made):
@@ -96,6 +94,8 @@ def model(
     )
     if request.is_from_folder:
         _refuse_graph_options(size, batch, opset, outputs, store, trained_on, source)
+    else:
+        choose_outputs(find(model_name), outputs)
     for what, path in (("--data", data), ("--calibrate", calibrate)):
         if path is not None and not path.is_dir():
             raise UserError(f"{what} {path}: no such folder; give a folder of recordings")

@@ -88,7 +88,7 @@ def compare(
     kinds = {sample.kind for sample in samples}
     usual = [i for i, s in enumerate(samples) if s.kind != "adversarial" and (s.kind != "made up" or len(kinds) < 3)]
     names = family.by_value(manifest)
-    errors = [_errors(ours, theirs, names) for ours, theirs in zip(found, expected, strict=True)]
+    errors = [relative_errors(ours, theirs, names) for ours, theirs in zip(found, expected, strict=True)]
     finite = all(np.isfinite(values).all() for arrays in found for values in arrays.values())
     measures = {"finite": float(finite)}
     if names:
@@ -110,7 +110,7 @@ def _bounds(precision: str, measures: Mapping[str, float], family: Family) -> li
     return [Bound(what, True, limit) for what, limit in least.items()]
 
 
-def _errors(ours: Arrays, theirs: Arrays, names: Sequence[str]) -> np.ndarray:
+def relative_errors(ours: Arrays, theirs: Arrays, names: Sequence[str]) -> np.ndarray:
     """Of the outputs of these names: |difference| / largest |expected|."""
     parts = [
         np.abs(np.float64(ours[name]) - theirs[name]).ravel() / max(float(np.abs(theirs[name]).max()), 1e-12)

@@ -9,9 +9,9 @@ import numpy as np
 
 from errors import UserError
 from export import watch
-from export.families import FP32_RELATIVE, Arrays, Family, Request, Sample
+from export.families import Arrays, Family, Request, Sample
 from export.layers import Difference, Layers
-from export.parity import FindLayer, Run, outputs_of, stage
+from export.parity import FindLayer, Run, outputs_of, relative_errors, stage
 from export.request import Build
 from inference.auto import open_engine
 from inference.manifest import Manifest, Parity, Stage
@@ -77,20 +77,13 @@ def require_alike(graph: Path, like: Path, manifest: Manifest, family: Family) -
     """
     samples = [batched(sample, manifest) for sample in family.made_up(manifest)]
     found, expected = (_run_graph(each, samples) for each in (graph, like))
-    if all(map(_all_close, found, expected)):
+    errors = (relative_errors(ours, theirs, list(theirs)) for ours, theirs in zip(found, expected, strict=True))
+    if all((error <= family.fp32_relative).all() for error in errors):
         return
     measures = family.measure(manifest, found, expected, samples)
     for name, least in family.least_alike["fp32"].items():
         if measures[name] < least:
             raise UserError(f"{graph}: {name} is {measures[name]:.4f} beside {like}, not {least:g}; please report it")
-
-
-def _all_close(found: Arrays, expected: Arrays) -> bool:
-    """Whether every value is the same but for rounding, beside the largest of its output."""
-    return all(
-        np.abs(np.float64(found[name]) - values).max() <= FP32_RELATIVE * np.abs(values).max()
-        for name, values in expected.items()
-    )
 
 
 def _run_graph(graph: Path, samples: Sequence[Sample]) -> list[Arrays]:

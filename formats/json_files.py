@@ -11,7 +11,7 @@ import msgspec
 from errors import UserError
 
 
-def read_text(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """What is in a file.
 
     Raises:
@@ -31,7 +31,7 @@ def read_object(path: Path, of: str) -> dict[str, Any]:
     Raises:
         UserError: no such file, empty, not JSON, or JSON that is no object.
     """
-    text = read_text(path)
+    text = read_file(path)
     if not text.strip():
         raise UserError(f"{path}: is empty; give a JSON file")
     try:

@@ -75,12 +75,9 @@ class CameraVideoSink:
 
 
 def _boxes(found: Detections | None) -> tuple[Box, ...]:
-    from viewing.camera_view import Box
+    from viewing.camera_view import detected
 
     if found is None:
         return ()
     names = [found.class_names[class_id] for class_id in found.class_ids]
-    return tuple(
-        Box(tuple(box), f"{name} {score:.2f}", class_color(name), order=-score)
-        for box, name, score in zip(found.boxes.tolist(), names, found.scores.tolist(), strict=True)
-    )
+    return detected(found.boxes, found.scores, names, [class_color(name) for name in names])

@@ -27,6 +27,16 @@ class Box:
     order: float
 
 
+def detected(
+    boxes: np.ndarray, scores: np.ndarray, names: Sequence[str], colors: Sequence[tuple[int, int, int]]
+) -> tuple[Box, ...]:
+    """``boxes`` [K, 4] with the name and score of each as its text; the surest lie on top."""
+    return tuple(
+        Box(tuple(box), f"{name} {score:.2f}", color, order=-score)
+        for box, score, name, color in zip(boxes.tolist(), scores.tolist(), names, colors, strict=True)
+    )
+
+
 def camera_view(
     image: np.ndarray,
     width: int,

@@ -21,7 +21,7 @@ from formats import recording
 from formats.images import read_image
 from inference.detection import FAMILY, class_colors, describe
 from inference.manifest import DetectorProfile, Labels, Manifest, Normalisation, Provenance, Tensor
-from models.detection.decoding import RANKED, make_decoding
+from models.detection.decoding import RANKED
 from models.detection.decoding.candidates import Candidates
 from models.detection.exported import ExportedDetector
 from models.detection.nms import iou, nms
@@ -265,15 +265,9 @@ def _inputs(manifest: Manifest, exported: ExportedDetector, image: np.ndarray) -
 
 def _best(manifest: Manifest, arrays: Arrays) -> Iterator[Candidates]:
     """Of each picture of a batch: the best boxes after suppression, however low their scores are."""
-    profile, labels = manifest.detector, manifest.labels
-    assert profile is not None
-    assert labels is not None
-    decode = make_decoding(profile.decoding, profile.height, profile.width, len(labels.names), profile.numbers)
-    roles = _exported(manifest).outputs.items()
+    exported = _exported(manifest)
     for i in range(len(next(iter(arrays.values())))):
-        one = {role: arrays[name][i] for role, name in roles}
-        one = {role: one[role].reshape(one[role].shape[-len(wanted) :]) for role, wanted in decode.outputs.items()}
-        all_ = decode(one, 0.0)
+        all_ = exported.candidates({name: values[i] for name, values in arrays.items()}, 0.0)
         top = Candidates(*(part[np.argsort(-all_.scores, kind="stable")[:_LOOKED_AT]] for part in all_))
         kept = nms(*top, _NMS_IOU, _MOST)
         yield Candidates(*(part[kept] for part in top))

@@ -64,6 +64,14 @@ def captured(node: onnx.NodeProto) -> set[str]:
     return found
 
 
+def rename_read(body: onnx.GraphProto, name: str, new_name: str) -> None:
+    """Have a body take another tensor from around it, in bodies within it too."""
+    for node in body.node:
+        node.input[:] = [new_name if each == name else each for each in node.input]
+        for inner in bodies(node):
+            rename_read(inner, name, new_name)
+
+
 def _fold_constants(graph: onnx.GraphProto, opsets: list[onnx.OperatorSetIdProto]) -> None:
     stored = {tensor.name: tensor for tensor in graph.initializer}
     results = {output.name for output in graph.output}

@@ -16,7 +16,7 @@ import onnx.version_converter
 from onnx import TensorProto, helper, numpy_helper
 
 from errors import UserError
-from export.precision.graph import bodies, captured, opset_of, values
+from export.precision.graph import bodies, captured, opset_of, rename_read, values
 from export.precision.keep import Half, KeepFp32, kept_nodes
 from export.to_onnx_options import BF16_OPSET
 
@@ -117,9 +117,7 @@ class _HalfGraph:
         """A loop computes in float32: what its body takes from around it is called what that is called there."""
         for name in sorted(names):
             if self._is_float(name):
-                made = self._reading(name, TensorProto.FLOAT)
-                for inner in body.node:
-                    inner.input[:] = [made if each == name else each for each in inner.input]
+                rename_read(body, name, self._reading(name, TensorProto.FLOAT))
             elif name in self.weights:
                 self.stored[name] = self.weights[name]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from errors import UserError
-from formats.json_files import read_text
+from formats.json_files import read_file
 from whole_files import write_whole
 
 
@@ -43,7 +43,7 @@ def read_results(path: Path) -> list[Result]:
     Raises:
         UserError: no such file, not such JSON, annotations instead of results, no results in it; the one that is wrong.
     """
-    content = read_text(path)
+    content = read_file(path)
     if content.lstrip()[:1] == b"{":
         raise UserError(f"{path}: is a JSON object, as annotations are; give a list of results as --predictions")
     try:

@@ -9,6 +9,7 @@ import numpy as np
 
 from errors import UserError
 from models.detection.decoding import Shape, fit_shapes, in_words, make_decoding, match_outputs
+from models.detection.decoding.candidates import Candidates
 from models.detection.fitting import Fit, Placed, fit
 from models.detection.nms import nms
 
@@ -89,6 +90,18 @@ class ExportedDetector:
         values = values.transpose(2, 0, 1) if self._nchw else values
         return np.ascontiguousarray(values[None]), placed
 
+    def candidates(self, outputs: Mapping[str, np.ndarray], least_score: float) -> Candidates:
+        """Whatever scores more than ``least_score`` in one picture, before suppression; boxes in pixels of the input.
+
+        Args:
+            outputs: what the graph gave, by its own names, of the shapes that the decoding takes.
+        """
+        arrays = {
+            role: outputs[name].reshape(outputs[name].shape[-len(self._decoding.outputs[role]) :])
+            for role, name in self.outputs.items()
+        }
+        return self._decoding(arrays, least_score)
+
     def objects(self, outputs: Mapping[str, np.ndarray], placed: Placed) -> Found:
         """The objects of the picture that was placed so.
 
@@ -99,15 +112,13 @@ class ExportedDetector:
             UserError: an output has not the shape that the decoding takes.
             ValueError: its values are not finite, or a class is none of the known ones.
         """
-        arrays = {role: outputs[name] for role, name in self.outputs.items()}
-        shapes = {role: array.shape for role, array in arrays.items()}
+        shapes = {role: outputs[name].shape for role, name in self.outputs.items()}
         if not fit_shapes(shapes, self._decoding.outputs):
             raise UserError(f"the graph gave {in_words(shapes)}, its decoding wants {in_words(self._decoding.outputs)}")
-        for role, wanted in self._decoding.outputs.items():
-            arrays[role] = arrays[role].reshape(shapes[role][-len(wanted) :])
-            if not np.isfinite(arrays[role].sum(dtype=np.float64)):  # one pass: it is so only where each value is
-                raise ValueError(f"the graph's output {self.outputs[role]} has values that are not finite")
-        boxes, scores, class_ids = self._decoding(arrays, self.score_threshold)
+        for name in self.outputs.values():
+            if not np.isfinite(outputs[name].sum(dtype=np.float64)):  # one pass: it is so only where each value is
+                raise ValueError(f"the graph's output {name} has values that are not finite")
+        boxes, scores, class_ids = self.candidates(outputs, self.score_threshold)
         if self.nms_iou is not None:
             kept = nms(boxes, scores, class_ids, self.nms_iou, self.max_detections)
         else:

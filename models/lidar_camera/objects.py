@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def matching_labels(class_name: str, point_class_names: tuple[str, ...]) -> np.n
     """The indices in ``point_class_names`` of the classes that points of a detected ``class_name`` may have."""
     wanted = class_name.strip().lower()
     accepted = {wanted} | _POINT_CLASSES.get(wanted, set())
-    return np.array([i for i, name in enumerate(point_class_names) if name.lower() in accepted], np.intp)
+    return _indices(point_class_names, accepted)
 
 
 def foreign_labels(class_name: str, point_class_names: tuple[str, ...]) -> np.ndarray:
@@ -39,7 +40,11 @@ def foreign_labels(class_name: str, point_class_names: tuple[str, ...]) -> np.nd
     what they ride, and the other way round. Within either, labels are often exchanged."""
     wanted = class_name.strip().lower()
     foreign = _VEHICLES if wanted in _PEOPLE else _PEOPLE if wanted in _VEHICLES else frozenset()
-    return np.array([i for i, name in enumerate(point_class_names) if name.lower() in foreign], np.intp)
+    return _indices(point_class_names, foreign)
+
+
+def _indices(names: tuple[str, ...], wanted: Set[str]) -> np.ndarray:
+    return np.array([i for i, name in enumerate(names) if name.lower() in wanted], np.intp)
 
 
 def foreground(ranges_m: np.ndarray, *, gap_m: float = 1.0, min_share: float = 0.2) -> np.ndarray:

@@ -80,13 +80,18 @@ def centred_in(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
 def seen_in(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
     """[K] bool: of which at least a quarter lies in the window. A window that enlarges cuts what is near, and near
     objects must not become background: on a street they are cut by the picture too."""
+    shared, areas = _shared(boxes, window)
+    return shared >= 0.25 * areas
+
+
+def _shared(boxes: np.ndarray, window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each box the area that lies in the window, and all of it: [K] both."""
     shared = np.clip(np.minimum(boxes[:, 2:], window[2:]) - np.maximum(boxes[:, :2], window[:2]), 0, None).prod(axis=1)
-    return shared >= 0.25 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return shared, (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
 
 
 def _ious(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
-    shared = np.clip(np.minimum(boxes[:, 2:], window[2:]) - np.maximum(boxes[:, :2], window[:2]), 0, None).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    shared, areas = _shared(boxes, window)
     return shared / (areas + (window[2:] - window[:2]).prod() - shared)
 
 
